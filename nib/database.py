@@ -1,0 +1,284 @@
+"""The state database as the rest of prewire uses it.
+
+Owns: the nib thread, which alone touches the IDL, and the doors into it: view, write, watch, when.
+Must not know: what any record means.
+
+The thread sleeps in poll(2) on the database's socket and on a socket pair that wakes it; work from
+other threads arrives through queues. Under eventlet the same calls are cooperative ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import TypeVar
+
+import ovs.poller
+
+from nib.draft import Draft
+from nib.errors import Conflict, NibUnavailable
+from nib.handshake import check_remote, use_poll
+from nib.mirror import Mirror
+from nib.records import Global
+from nib.replica import Replica
+from nib.watch import Audience, Batch, BatchCallback, Predicate, Watch, snapshot
+from nib.writer import Committed, Job, Writer
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Nib:
+    """One connection to the database at `remote`, as in `unix:/run/prewire/nib.sock` or
+    `tcp:10.0.0.1:6640,tcp:10.0.0.2:6640`; `name` tells connections apart in logs.
+
+    Use as a context manager, or call `start` and `close`. Every method may be called from any
+    thread.
+    """
+
+    def __init__(self, remote: str, name: str, *, write_timeout_s: float = 5.0) -> None:
+        self.remote = remote
+        self.name = name
+        self._write_timeout_s = write_timeout_s
+        self._lock = threading.RLock()
+        self._mirror = Mirror()
+        self._audience = Audience()
+        self._gate = threading.Lock()  # guards _tasks and _ended, and the bell's life
+        self._tasks: deque[Callable[[], None]] = deque()
+        self._ended: NibUnavailable | None = None
+        self._replica: Replica | None = None
+        self._writer: Writer | None = None
+        self._thread: threading.Thread | None = None
+        self._loaded = threading.Event()
+        self._connected = False
+        self._closing = False
+        self._bell, self._bell_rope = socket.socketpair()
+        for end in (self._bell, self._bell_rope):
+            end.setblocking(False)
+
+    def start(self, timeout_s: float = 10.0) -> None:
+        """Connect and load.
+
+        Raises NibUnavailable when the server does not answer within `timeout_s`, SchemaMismatch
+        when it has no Prewire database or one of an unsuitable version.
+        """
+        deadline = time.monotonic() + timeout_s
+        use_poll()
+        try:
+            check_remote(self.remote, timeout_s)
+            self._start_thread()
+            if not self._loaded.wait(max(0.0, deadline - time.monotonic())):
+                raise NibUnavailable(self.remote, f"not loaded within {timeout_s} s")
+            self._found(deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the connection; whatever is still waiting fails with NibUnavailable."""
+        self._closing = True
+        thread = self._thread
+        if thread is None:
+            self._end(NibUnavailable(self.remote, "closed"))
+            return
+        with self._gate:
+            self._wake()
+        if thread is not threading.current_thread():
+            thread.join()
+
+    def __enter__(self) -> Nib:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the replica is connected and complete right now."""
+        return self._connected
+
+    @property
+    def callback_failures(self) -> int:
+        """How many times a watch callback raised."""
+        return self._audience.failures
+
+    @property
+    def waiting(self) -> int:
+        """How many `when` predicates are waited for."""
+        return self._audience.waiting
+
+    @property
+    def transactions(self) -> int:
+        """How many transactions were sent."""
+        return 0 if self._writer is None else self._writer.transactions
+
+    @contextmanager
+    def view(self) -> Iterator[Mirror]:
+        """The replica, standing still as long as the block lasts: keep it short and read only."""
+        with self._lock:
+            yield self._mirror
+
+    def write(self, change: Callable[[Draft], T]) -> Future[Committed[T]]:
+        """Run `change` on a draft in the nib thread and commit what it put and deleted.
+
+        It may run more than once (another process was faster), so it must have no other effect, and
+        it must not block. The future holds what it returned or raised; Conflict when the database
+        refuses it; NibUnavailable when it could not be sent within `write_timeout_s`, or when the
+        connection was lost before the answer: then the outcome is unknown, and the text says so.
+        """
+        future: Future[Committed[T]] = Future()
+        job = Job(change, future, deadline=time.monotonic() + self._write_timeout_s)
+        try:
+            writer = self._live_writer()
+            self._post(lambda: writer.submit(job))
+        except NibUnavailable as error:
+            future.set_exception(error)
+        return future
+
+    def watch(self, callback: BatchCallback) -> Watch:
+        """Call `callback(batch)` in the nib thread: first with everything there, then each change.
+
+        An exception is logged and counted in `callback_failures`. End it with `close()`.
+        Raises NibUnavailable after the end of the connection.
+        """
+        watch = Watch(callback)
+        self._post(lambda: self._audience.add_watch(watch, self._first_batch()))
+        return watch
+
+    def when(self, predicate: Predicate) -> Future[None]:
+        """A future resolved in the nib thread as soon as `predicate(mirror)` holds.
+
+        It is checked at once and after every batch of changes, so it should be cheap. Cancelling
+        the future ends that; what the predicate raises goes to the future.
+        """
+        future: Future[None] = Future()
+        try:
+            self._post(lambda: self._audience.add_waiter(predicate, future, self._mirror))
+        except NibUnavailable as error:
+            future.set_exception(error)
+        else:
+            future.add_done_callback(self._forget_cancelled)
+        return future
+
+    def _found(self, deadline: float) -> None:
+        """See that the Global row is there; another process may be making it too."""
+        there = self.when(lambda mirror: mirror.count(Global) == 1)
+        try:
+            with suppress(Conflict):
+                self.write(Draft.found).result(max(0.0, deadline - time.monotonic()))
+            there.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            raise NibUnavailable(self.remote, "the Global row could not be made in time") from None
+
+    def _forget_cancelled(self, future: Future[None]) -> None:
+        if future.cancelled():
+            with suppress(NibUnavailable):  # ended: nothing is remembered any more
+                self._post(self._audience.forget_cancelled)
+
+    def _first_batch(self) -> Batch | None:
+        return snapshot(self._mirror) if self._loaded.is_set() else None
+
+    def _live_writer(self) -> Writer:
+        if self._writer is None:
+            raise NibUnavailable(self.remote, "not started")
+        return self._writer
+
+    def _post(self, task: Callable[[], None]) -> None:
+        """Have the nib thread run `task`; raises NibUnavailable when it has ended."""
+        with self._gate:
+            if self._ended is not None:
+                raise self._ended
+            self._tasks.append(task)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._ended is None:
+            with suppress(BlockingIOError):  # full: a wake-up is under way already
+                self._bell_rope.send(b"\0")
+
+    def _start_thread(self) -> None:
+        self._replica = Replica(self.remote)
+        self._writer = Writer(
+            self._replica, self._mirror, self._lock, self.remote, self._write_timeout_s
+        )
+        self._thread = threading.Thread(
+            target=self._run,
+            args=(self._replica, self._writer),
+            name=f"nib-{self.name}",
+            daemon=True,
+        )
+        self._thread.start()
+
+    def _run(self, replica: Replica, writer: Writer) -> None:
+        why = NibUnavailable(self.remote, "closed")
+        try:
+            while not self._closing:
+                replica.run()
+                self._absorb(replica)
+                self._run_tasks()
+                writer.step(time.monotonic())
+                self._sleep(replica, writer)
+        except Exception as error:
+            LOG.exception("the nib thread of %s failed", self.name)
+            why = NibUnavailable(self.remote, f"the nib thread failed: {error!r}")
+        finally:
+            self._connected = False
+            replica.close()
+            self._end(why)
+
+    def _absorb(self, replica: Replica) -> None:
+        """Bring the mirror up to date and tell those who listen."""
+        changes = replica.take_changes()
+        self._connected = replica.loaded
+        with self._lock:
+            for change in changes:
+                self._mirror.apply(change)
+        first = self._connected and not self._loaded.is_set()
+        if first:
+            self._loaded.set()
+        if changes or first:
+            self._audience.publish(Batch(self._mirror.generation, changes), self._mirror)
+
+    def _run_tasks(self) -> None:
+        while self._tasks:
+            self._tasks.popleft()()
+
+    def _sleep(self, replica: Replica, writer: Writer) -> None:
+        poller = ovs.poller.Poller()
+        replica.wait(poller)
+        poller.fd_wait(self._bell.fileno(), ovs.poller.POLLIN)
+        deadline = writer.next_deadline()
+        if deadline is not None:
+            poller.timer_wait(max(1, int(1000 * (deadline - time.monotonic())) + 1))
+        if self._closing or self._tasks:
+            poller.immediate_wake()
+        poller.block()
+        with suppress(BlockingIOError):  # nobody rang
+            self._bell.recv(4096)
+
+    def _end(self, why: NibUnavailable) -> None:
+        """Take no more work, and fail what was taken."""
+        with self._gate:
+            if self._ended is not None:
+                return
+            self._ended = why
+        self._run_tasks()
+        if self._writer is not None:
+            self._writer.dismiss(why)
+        self._audience.dismiss(why)
+        self._bell.close()
+        self._bell_rope.close()

@@ -1,0 +1,127 @@
+"""What a change function works on: the replica with its own pending changes on top.
+
+Owns: the rules of a write: no-op puts, numbers, the generation, and taking changes back.
+Must not know: OVSDB, connections, threads.
+
+A draft applies its changes to the mirror itself and takes them back before anyone else may look;
+so every lookup sees pending changes, and a draft costs its changes only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar, cast
+
+from nib.fields import MAX_NUMBER
+from nib.mirror import Lookups, Mirror, RowChange
+from nib.records import Container, Global, Intent, Key, Record, Service
+
+R = TypeVar("R", bound=Record)
+
+
+class Draft(Lookups):
+    """Reads like a mirror, and records `put` and `delete`."""
+
+    __slots__ = ("_log", "_mirror", "_next_generation")
+
+    def __init__(self, mirror: Mirror) -> None:
+        super().__init__(mirror.draft_store())
+        self._mirror = mirror
+        self._log: list[RowChange] = []
+        self._next_generation = mirror.generation + 1
+
+    def put(self, record: R) -> R:
+        """Insert or replace the record of this key, and return it as it will be stored.
+
+        A service or container keeps the number it has; a new one with number 0 is allotted one.
+        Its `generation` is stamped. A put that changes nothing else is a no-op and returns what is
+        there. Raises NotFound for a container whose service does not exist, TypeError for Global.
+        """
+        if isinstance(record, Global):
+            raise TypeError("the Global row is kept by the database room itself")
+        if isinstance(record, Container):
+            self.need(Service, record.service)
+        old = self.get(type(record), record.key)
+        if isinstance(record, Service | Container):
+            return cast(R, self._put_intent(cast("Intent | None", old), record))
+        if old != record:
+            self._apply(RowChange(old, record))
+        return record
+
+    def delete(self, kind: type[R], key: Key) -> R:
+        """Delete the record and return it; raises NotFound."""
+        old = self.need(kind, key)
+        if isinstance(old, Global):
+            raise TypeError("the Global row is kept by the database room itself")
+        self._apply(RowChange(old, None))
+        if isinstance(old, Service | Container):
+            self._bump()
+        return old
+
+    def found(self) -> None:
+        """Make the Global row unless it is there."""
+        if self.get(Global, ()) is None:
+            self._apply(RowChange(None, Global()))
+
+    @property
+    def mark(self) -> int:
+        """A point to roll back to."""
+        return len(self._log)
+
+    def roll_back(self, mark: int) -> None:
+        """Take back every change since `mark`."""
+        while len(self._log) > mark:
+            self._mirror.apply(self._log.pop().inverse)
+
+    def net_changes(self) -> tuple[RowChange, ...]:
+        """The changes as a whole, one a row; () when they cancel out.
+
+        The Global row is among them only with a change of intent, or when it is new.
+        """
+        ends: dict[tuple[type[Record], Key], tuple[Record | None, Record | None]] = {}
+        for change in self._log:
+            place = (change.kind, change.record.key)
+            first = ends[place][0] if place in ends else change.old
+            ends[place] = (first, change.new)
+        changes = tuple(RowChange(*pair) for pair in ends.values() if not _is_same(*pair))
+        intent = any(change.kind in (Service, Container) for change in changes)
+        return tuple(c for c in changes if intent or c.kind is not Global or c.old is None)
+
+    def _put_intent(self, old: Intent | None, record: Intent) -> Intent:
+        if old is not None:
+            record = replace(record, number=old.number)
+            if _is_same(old, record):
+                return old
+        elif record.number == 0:
+            record = replace(record, number=self._allot())
+        record = replace(record, generation=self._next_generation)
+        self._apply(RowChange(old, record))
+        self._bump()
+        return record
+
+    def _allot(self) -> int:
+        row = self.need(Global, ())
+        number = row.next_number
+        while self.service_numbered(number) or self.container_numbered(number):
+            number = _successor(number)
+        self._apply(RowChange(row, replace(row, next_number=_successor(number))))
+        return number
+
+    def _bump(self) -> None:
+        row = self.need(Global, ())
+        if row.generation != self._next_generation:
+            self._apply(RowChange(row, replace(row, generation=self._next_generation)))
+
+    def _apply(self, change: RowChange) -> None:
+        self._mirror.apply(change)
+        self._log.append(change)
+
+
+def _successor(number: int) -> int:
+    return 1 if number == MAX_NUMBER else number + 1
+
+
+def _is_same(old: Record | None, new: Record | None) -> bool:
+    if isinstance(old, Service | Container) and isinstance(new, Service | Container):
+        return old == replace(new, generation=old.generation)
+    return old == new

@@ -1,0 +1,132 @@
+"""What a field of a record may hold.
+
+Owns: one check for each kind of value (name, address, MAC, port, ...), each raising FieldError with
+a remedy.
+Must not know: which record uses a check, or how a value is stored.
+
+Values are refused, never mended: the same text always means the same thing in every process.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection
+
+from nib.errors import FieldError
+
+MAX_NUMBER = 2**32 - 1
+MAX_INTEGER = 2**63 - 1
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
+_DPID = re.compile(r"[0-9a-f]{16}")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+def check_text(field: str, value: object, longest: int = 255, *, shortest: int = 1) -> str:
+    """A string of printable characters, `shortest` to `longest` of them."""
+    if not isinstance(value, str):
+        raise FieldError(field, f"{value!r} is not text", "give a string")
+    if not shortest <= len(value) <= longest:
+        raise FieldError(
+            field,
+            f"has {len(value)} characters",
+            f"give {shortest} to {longest} characters",
+        )
+    if not value.isprintable():
+        raise FieldError(field, "holds a control character", "use printable characters only")
+    return value
+
+
+def check_name(field: str, value: object) -> str:
+    """A name or id: 1 to 63 of a-z 0-9 '-' '.' '_', a letter or digit at both ends."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise FieldError(
+            field,
+            f"{value!r} is not a name",
+            "use 1 to 63 lower case letters, digits, '-', '.' or '_', "
+            "with a letter or digit first and last",
+        )
+    return value
+
+
+def check_integer(field: str, value: object, low: int, high: int) -> int:
+    """An int from `low` to `high`, both included; a bool is not an int."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise FieldError(field, f"{value!r} is not a whole number", "give an integer")
+    if not low <= value <= high:
+        raise FieldError(field, f"{value} is out of range", f"give {low} to {high}")
+    return value
+
+
+def check_boolean(field: str, value: object) -> bool:
+    """True or False, nothing that merely counts as one."""
+    if not isinstance(value, bool):
+        raise FieldError(field, f"{value!r} is not true or false", "give true or false")
+    return value
+
+
+def check_choice(field: str, value: object, choices: Collection[str]) -> str:
+    """One of a few words."""
+    if not isinstance(value, str) or value not in choices:
+        raise FieldError(field, f"{value!r} is unknown", f"use one of {', '.join(sorted(choices))}")
+    return value
+
+
+def check_ipv4(field: str, value: object) -> str:
+    """A unicast IPv4 address in dotted form (RFC 1122 section 3.2.1.3 lists what is not)."""
+    if not isinstance(value, str):
+        raise FieldError(field, f"{value!r} is not an address", "give text like 10.0.0.1")
+    try:
+        address = ipaddress.IPv4Address(value)
+    except ValueError as error:
+        if _is_ipv6(value):
+            raise FieldError(
+                field,
+                f"{value} is an IPv6 address and only IPv4 is supported by this version",
+                "give an IPv4 address",
+            ) from None
+        raise FieldError(field, str(error), "give an IPv4 address like 10.0.0.1") from None
+    if address.is_multicast or address.is_loopback or address.packed[0] in (0, *range(240, 256)):
+        raise FieldError(
+            field,
+            f"{value} is not a unicast address of a network",
+            "give an address that is not multicast, loopback, unspecified, reserved or broadcast",
+        )
+    return value
+
+
+def check_mac(field: str, value: object) -> str:
+    """Any Ethernet address, lower case with colons."""
+    if not isinstance(value, str) or not _MAC.fullmatch(value):
+        raise FieldError(
+            field, f"{value!r} is not an Ethernet address", "write it like 0a:00:00:00:00:01"
+        )
+    return value
+
+
+def check_unicast_mac(field: str, value: object) -> str:
+    """The Ethernet address of one station: group bit clear (IEEE 802), not all zero."""
+    mac = check_mac(field, value)
+    if int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00":
+        raise FieldError(field, f"{mac} is not a station's address", "give a unicast address")
+    return mac
+
+
+def check_dpid(field: str, value: object) -> str:
+    """A datapath id: 16 lower case hexadecimal digits."""
+    if not isinstance(value, str) or not _DPID.fullmatch(value):
+        raise FieldError(
+            field,
+            f"{value!r} is not a datapath id",
+            "give 16 lower case hexadecimal digits like 0000000000000001",
+        )
+    return value
+
+
+def _is_ipv6(value: str) -> bool:
+    try:
+        ipaddress.IPv6Address(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,213 @@
+"""A typed replica of the database, with the lookups the other rooms need.
+
+Owns: records by key, and secondary lookups kept up to date change by change.
+Must not know: OVSDB, threads, or where changes come from. Pure: no I/O, no clock.
+
+Every lookup costs its result, never the size of the table. Where the database promises that one
+record at most has a value (an index), the lookup returns that record or None; while a group of
+changes is half made two may have it, and the one with the smallest key is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar, cast
+
+from nib.errors import NotFound
+from nib.records import (
+    RECORD_CLASSES,
+    Container,
+    Key,
+    Port,
+    Record,
+    Service,
+)
+
+R = TypeVar("R", bound=Record)
+
+Endpoint: TypeAlias = tuple[str, int, str]  # address, port, protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """One row before and after: (None, new) inserted, (old, None) deleted, both = modified.
+
+    Raises ValueError unless at least one side is given and both sides have one class and key.
+    """
+
+    old: Record | None
+    new: Record | None
+
+    def __post_init__(self) -> None:
+        if self.old is None and self.new is None:
+            raise ValueError("a change needs an old or a new record")
+        both = self.old is not None and self.new is not None
+        if both and (type(self.old), self.old.key) != (type(self.new), self.new.key):  # type: ignore[union-attr]
+            raise ValueError(f"{self.old} and {self.new} are not the same row")
+
+    @property
+    def record(self) -> Record:
+        """The new record, or the old one when the row is gone."""
+        return cast(Record, self.old if self.new is None else self.new)
+
+    @property
+    def kind(self) -> type[Record]:
+        """The record's class."""
+        return type(self.record)
+
+    @property
+    def inverse(self) -> RowChange:
+        """The change that takes this one back."""
+        return RowChange(self.new, self.old)
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """A secondary lookup: records of `kind` by `value(record)`; a None value is not listed."""
+
+    kind: type[Record]
+    value: Callable[[Any], Hashable]
+
+
+_INDEXES: Mapping[str, _Index] = {
+    "service by endpoint": _Index(Service, lambda s: (s.vip, s.port, s.protocol)),
+    "service by vip": _Index(Service, lambda s: s.vip),
+    "service by number": _Index(Service, lambda s: s.number or None),
+    "container by service": _Index(Container, lambda c: c.service),
+    "container by address": _Index(Container, lambda c: c.address),
+    "container by number": _Index(Container, lambda c: c.number or None),
+    "container by iface": _Index(Container, lambda c: c.iface_id),
+    "port by switch": _Index(Port, lambda p: p.switch),
+    "port by iface": _Index(Port, lambda p: p.iface_id),
+}
+_INDEXES_OF: Mapping[type[Record], tuple[tuple[str, Callable[[Any], Hashable]], ...]] = {
+    kind: tuple((name, index.value) for name, index in _INDEXES.items() if index.kind is kind)
+    for kind in RECORD_CLASSES
+}
+
+
+class Store:
+    """The dictionaries behind a mirror; `Lookups` reads them, `replace` alone changes them."""
+
+    __slots__ = ("indexes", "records")
+
+    def __init__(self) -> None:
+        self.records: dict[type[Any], dict[Key, Record]] = {k: {} for k in RECORD_CLASSES}
+        self.indexes: dict[str, dict[Hashable, dict[Key, Record]]] = {n: {} for n in _INDEXES}
+
+    def replace(self, kind: type[Record], key: Key, new: Record | None) -> None:
+        """Put `new` (None = nothing) in the place of whatever is at `key`."""
+        table = self.records[kind]
+        old = table.pop(key, None) if new is None else table.get(key)
+        if new is not None:
+            table[key] = new
+        for name, value in _INDEXES_OF[kind]:
+            before = None if old is None else value(old)
+            after = None if new is None else value(new)
+            index = self.indexes[name]
+            if before is not None and before != after:
+                listed = index[before]
+                del listed[key]
+                if not listed:
+                    del index[before]
+            if after is not None and new is not None:
+                index.setdefault(after, {})[key] = new
+
+
+class Lookups:
+    """Reading a store. Results are tuples in no particular order, fixed at the time of the call."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, kind: type[R], key: Key) -> R | None:
+        """The record of this class and key, or None."""
+        return cast("R | None", self._store.records[kind].get(key))
+
+    def need(self, kind: type[R], key: Key) -> R:
+        """The record of this class and key; raises NotFound."""
+        record = self.get(kind, key)
+        if record is None:
+            raise NotFound(kind.__name__, key)
+        return record
+
+    def all(self, kind: type[R]) -> tuple[R, ...]:
+        """Every record of this class."""
+        return cast("tuple[R, ...]", tuple(self._store.records[kind].values()))
+
+    def count(self, kind: type[Record]) -> int:
+        """How many records of this class there are."""
+        return len(self._store.records[kind])
+
+    @property
+    def generation(self) -> int:
+        """Intent's generation in this view; 0 before the first change."""
+        row = self._store.records[RECORD_CLASSES[0]].get(())
+        return cast(int, getattr(row, "generation", 0))
+
+    def service_at(self, vip: str, port: int, protocol: str) -> Service | None:
+        """The service that has this VIP, port and protocol."""
+        return self._one(Service, "service by endpoint", (vip, port, protocol))
+
+    def services_at_vip(self, vip: str) -> tuple[Service, ...]:
+        """Every service that shares this VIP."""
+        return self._listed(Service, "service by vip", vip)
+
+    def service_numbered(self, number: int) -> Service | None:
+        """The service with this number."""
+        return self._one(Service, "service by number", number)
+
+    def containers_of(self, service: str) -> tuple[Container, ...]:
+        """Every container of the service with this name."""
+        return self._listed(Container, "container by service", service)
+
+    def containers_at(self, address: str) -> tuple[Container, ...]:
+        """Every container with this IPv4 address."""
+        return self._listed(Container, "container by address", address)
+
+    def container_numbered(self, number: int) -> Container | None:
+        """The container with this number."""
+        return self._one(Container, "container by number", number)
+
+    def containers_on_iface(self, iface_id: str) -> tuple[Container, ...]:
+        """Every container attached through this interface (one pod may serve several services)."""
+        return self._listed(Container, "container by iface", iface_id)
+
+    def ports_of(self, switch: str) -> tuple[Port, ...]:
+        """Every port of the switch with this datapath id."""
+        return self._listed(Port, "port by switch", switch)
+
+    def port_with_iface(self, iface_id: str) -> Port | None:
+        """The port whose interface has this iface-id (should be one; the smallest key if not)."""
+        return self._one(Port, "port by iface", iface_id)
+
+    def _listed(self, kind: type[R], index: str, value: Hashable) -> tuple[R, ...]:  # noqa: ARG002
+        found = self._store.indexes[index].get(value)
+        return () if found is None else cast("tuple[R, ...]", tuple(found.values()))
+
+    def _one(self, kind: type[R], index: str, value: Hashable) -> R | None:  # noqa: ARG002
+        found = self._store.indexes[index].get(value)
+        if found is None:
+            return None
+        return cast(R, found[min(found)] if len(found) > 1 else next(iter(found.values())))
+
+
+class Mirror(Lookups):
+    """The whole database as records. `Nib` keeps one; tests may build their own."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(Store())
+
+    def apply(self, change: RowChange) -> None:
+        """Make one change; what was at the key before, if anything, is replaced."""
+        record = change.record
+        self._store.replace(type(record), record.key, change.new)
+
+    def draft_store(self) -> Store:
+        """The store itself, for the one owner who applies changes and takes them back."""
+        return self._store

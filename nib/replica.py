@@ -1,0 +1,145 @@
+"""The raw OVSDB IDL, turned into row changes.
+
+Owns: the connection's settings, the map between records and IDL rows, and the reload after a
+reconnection (the IDL itself says nothing about rows that vanished meanwhile).
+Must not know: threads, futures, or who listens. All of it runs in the nib thread.
+
+Only rows the server named are converted, however many the tables hold.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import ovs.db.idl
+
+from nib.errors import FieldError
+from nib.mirror import RowChange
+from nib.records import RECORD_CLASSES, Key, Record
+from nib.rows import KINDS, LAYOUTS, packaged_schema, record_of_row
+
+LOG = logging.getLogger(__name__)
+
+MIN_BACKOFF_MS = 100
+MAX_BACKOFF_MS = 500
+PROBE_INTERVAL_MS = 5000
+
+
+def is_green() -> bool:
+    """Whether eventlet has replaced blocking calls in this process."""
+    patcher = sys.modules.get("eventlet.patcher")
+    return patcher is not None and bool(patcher.is_monkey_patched("select"))
+
+
+def split_remotes(remote: str) -> list[str]:
+    """'tcp:a:1,tcp:b:1' as a list; a comma inside a unix path does not split."""
+    return re.split(r",(?=[a-z]+:)", remote)
+
+
+def tune(session: Any) -> None:
+    """Reconnect within half a second, and notice a hung server on a unix socket too.
+
+    `Reconnect.set_backoff` silently raises anything below a second, hence the attributes.
+    """
+    session.reconnect.min_backoff = MIN_BACKOFF_MS
+    session.reconnect.max_backoff = MAX_BACKOFF_MS
+    session.reconnect.set_probe_interval(PROBE_INTERVAL_MS)
+
+
+class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
+    """The IDL of our schema. `bad_rows` counts rows left out for holding what no record may."""
+
+    def __init__(self, remote: str) -> None:
+        helper = ovs.db.idl.SchemaHelper(schema_json=packaged_schema())
+        helper.register_all()
+        super().__init__(remote, helper)
+        tune(self._session)
+        self.bad_rows = 0
+        self._green_sleep = sys.modules["eventlet"].sleep if is_green() else None
+        self._dirty: dict[type[Record], set[UUID]] = {kind: set() for kind in RECORD_CLASSES}
+        self._known: dict[type[Record], dict[UUID, Record]] = {k: {} for k in RECORD_CLASSES}
+        self._uuids: dict[type[Record], dict[Key, UUID]] = {kind: {} for kind in RECORD_CLASSES}
+        self._reload = True
+
+    @property
+    def loaded(self) -> bool:
+        """Connected, and showing everything the server has told."""
+        return bool(self._session.is_connected() and self.state == self.IDL_S_MONITORING)
+
+    @property
+    def session_seqno(self) -> int:
+        """Changes whenever the connection is lost or made."""
+        return int(self._session.get_seqno())
+
+    def notify(self, event: str, row: Any, updates: Any = None) -> None:  # noqa: ARG002
+        """IDL hook: remember that this row changed."""
+        self._dirty[KINDS[row._table.name]].add(row.uuid)
+
+    def cooperative_yield(self) -> None:
+        """IDL hook: let other green threads run while many rows are parsed."""
+        if self._green_sleep is not None:
+            self._green_sleep(0)
+
+    def reference(self, kind: type[Record], key: Key) -> list[str]:
+        """How JSON refers to this record's row; raises KeyError when there is none."""
+        return ["uuid", str(self._uuids[kind][key])]
+
+    def take_changes(self) -> tuple[RowChange, ...]:
+        """What changed since the last call, net of detours; () while a reload is under way."""
+        if not self.loaded:
+            self._reload = True
+            return ()
+        if self._reload:
+            self._reload = False
+            for kind, known in self._known.items():
+                self._dirty[kind].update(known)
+        inserted: list[RowChange] = []
+        deleted: list[RowChange] = []
+        for kind in RECORD_CLASSES:
+            for change in self._changes_of(kind):
+                (deleted if change.new is None else inserted).append(change)
+        return (*inserted, *reversed(deleted))
+
+    def _changes_of(self, kind: type[Record]) -> Iterable[RowChange]:
+        dirty = self._dirty[kind]
+        if not dirty:
+            return ()
+        self._dirty[kind] = set()
+        known, uuids = self._known[kind], self._uuids[kind]
+        before: dict[Key, Record] = {}
+        after: dict[Key, Record] = {}
+        for uuid in dirty:
+            old = known.pop(uuid, None)
+            if old is not None:
+                before[old.key] = old
+                del uuids[old.key]
+        for uuid in dirty:
+            new = self._record(kind, uuid)
+            if new is not None:
+                known[uuid] = after[new.key] = new
+                uuids[new.key] = uuid
+        keys = dict.fromkeys((*before, *after))
+        return [
+            RowChange(before.get(key), after.get(key))
+            for key in keys
+            if before.get(key) != after.get(key)
+        ]
+
+    def _record(self, kind: type[Record], uuid: UUID) -> Record | None:
+        row = self.tables[LAYOUTS[kind].table].rows.get(uuid)
+        if row is None:
+            return None
+        try:
+            return record_of_row(kind, row, self._service_name)
+        except FieldError as error:
+            self.bad_rows += 1
+            LOG.error("leaving out row %s of %s: %s", uuid, LAYOUTS[kind].table, error)
+            return None
+
+    def _service_name(self, uuid: UUID) -> str:
+        return str(self.tables["Service"].rows[uuid]._data["name"].as_scalar())

@@ -1,0 +1,137 @@
+"""How records are laid out in the database's tables.
+
+Owns: the packaged schema, table names, and the translations row -> record and record -> columns.
+Must not know: transactions, connections or threads.
+
+A record field has the name of its column, and None means an empty optional column. The three other
+exceptions are spelled out below: a container's service, slots, and audit lines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from nib.errors import FieldError
+from nib.records import (
+    RECORD_CLASSES,
+    Audit,
+    Container,
+    Global,
+    Leader,
+    Port,
+    Record,
+    Service,
+    SlotTable,
+    Switch,
+)
+
+DATABASE = "Prewire"
+SCHEMA_FILE = "prewire.ovsschema"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One table: its name, its columns in field order, which of them never change once written."""
+
+    kind: type[Record]
+    table: str
+    columns: tuple[str, ...]
+    fixed: frozenset[str]
+
+
+def _layout(kind: type[Record], table: str, *fixed: str) -> Layout:
+    return Layout(
+        kind=kind,
+        table=table,
+        columns=tuple(field.name for field in fields(kind)),
+        fixed=frozenset(fixed),
+    )
+
+
+LAYOUTS: Mapping[type[Record], Layout] = {
+    layout.kind: layout
+    for layout in (
+        _layout(Global, "Global"),
+        _layout(Service, "Service", "name"),
+        _layout(Container, "Container", "service", "id"),
+        _layout(SlotTable, "Slot_Table", "service"),
+        _layout(Switch, "Switch", "dpid"),
+        _layout(Port, "Port", "switch", "name"),
+        _layout(Leader, "Leader"),
+        _layout(Audit, "Audit", "switch"),
+    )
+}
+KINDS: Mapping[str, type[Record]] = {LAYOUTS[kind].table: kind for kind in RECORD_CLASSES}
+
+
+def schema_path() -> Path:
+    """The packaged schema file."""
+    return Path(str(resources.files("nib").joinpath(SCHEMA_FILE)))
+
+
+def packaged_schema() -> dict[str, Any]:
+    """The packaged schema as JSON (RFC 7047 section 3.2)."""
+    schema: dict[str, Any] = json.loads(schema_path().read_text("utf-8"))
+    return schema
+
+
+def packaged_version() -> str:
+    """The packaged schema's version, 'major.minor.patch'."""
+    return str(packaged_schema()["version"])
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """'1.2.3' as (1, 2, 3); raises ValueError for anything else."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def record_of_row(kind: type[Record], row: Any, service_name: Callable[[Any], str]) -> Record:
+    """The record that an IDL row holds; raises FieldError when a column holds what no record may.
+
+    `service_name` tells the name of the service row with a given UUID. The committed data is read
+    directly: Row's attribute access rebuilds every optional value and costs ten times as much.
+    """
+    layout = LAYOUTS[kind]
+    values: dict[str, Any] = {}
+    for column in layout.columns:
+        atoms = [atom.value for atom in row._data[column].values]
+        if column == "lines":
+            values[column] = frozenset(atoms)
+        else:
+            values[column] = atoms[0] if atoms else None
+    if kind is Container:
+        values["service"] = service_name(values["service"])
+    elif kind is SlotTable:
+        values["slots"] = _slots(values["slots"])
+    return kind(**values)
+
+
+def _slots(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split())
+    except ValueError as error:
+        raise FieldError("slots", str(error), "write numbers separated by blanks") from None
+
+
+def column_json(record: Record, service_ref: Callable[[str], Any]) -> dict[str, Any]:
+    """The record's columns as JSON values (RFC 7047 section 5.1).
+
+    `service_ref` gives the reference to a service's row, by the service's name.
+    """
+    layout = LAYOUTS[type(record)]
+    values: dict[str, Any] = {}
+    for column in layout.columns:
+        value = getattr(record, column)
+        values[column] = ["set", []] if value is None else value
+    if isinstance(record, Container):
+        values["service"] = service_ref(record.service)
+    elif isinstance(record, SlotTable):
+        values["slots"] = " ".join(str(number) for number in record.slots)
+    elif isinstance(record, Audit):
+        values["lines"] = ["set", sorted(record.lines)]
+    return values

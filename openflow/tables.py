@@ -1,0 +1,95 @@
+"""The pipeline: one list of named tables; order, numbers and the documentation derive from it.
+
+Numbers leave gaps so that a table added later does not renumber the others (a renumbering would
+reprogram every switch). A packet only ever moves to a later table of this list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+# What becomes of a packet that no flow of a table takes, besides going on in a named table.
+DROP: Final = "drop"
+SWITCH: Final = "NORMAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table. owner: the module that fills it; miss: DROP, SWITCH or a later table's name."""
+
+    number: int
+    name: str
+    owner: str
+    purpose: str
+    miss: str
+
+
+CLASSIFY: Final = Table(0, "classify", "ryu_apps.forwarding", "sorts packets by kind", "forward")
+ARP: Final = Table(
+    10, "arp", "gateway_lb.pipeline", "answers ARP for VIPs and containers", "forward"
+)
+CONNTRACK: Final = Table(
+    20,
+    "conntrack",
+    "gateway_lb.pipeline",
+    "sends packets to a VIP, and replies of containers restored to it, through conntrack",
+    "forward",
+)
+SERVICE: Final = Table(
+    30,
+    "service",
+    "gateway_lb.pipeline",
+    "a new connection chooses a container by the service's group; an established one recalls it",
+    DROP,
+)
+REMEMBER: Final = Table(
+    40,
+    "remember",
+    "gateway_lb.pipeline",
+    "commits a new connection with its container number",
+    DROP,
+)
+ENDPOINT: Final = Table(
+    50, "endpoint", "gateway_lb.pipeline", "turns the container number into headers", DROP
+)
+REPLY: Final = Table(
+    60,
+    "reply",
+    "gateway_lb.pipeline",
+    "passes replies that conntrack knows; restores the source of those it does not",
+    DROP,
+)
+FORWARD: Final = Table(
+    90, "forward", "ryu_apps.forwarding", "finds the port of the destination", SWITCH
+)
+OUTPUT: Final = Table(100, "output", "ryu_apps.forwarding", "sends out of the port found", DROP)
+
+PIPELINE: Final = (
+    CLASSIFY,
+    ARP,
+    CONNTRACK,
+    SERVICE,
+    REMEMBER,
+    ENDPOINT,
+    REPLY,
+    FORWARD,
+    OUTPUT,
+)
+
+_NAMES: Final = {table.number: table.name for table in PIPELINE}
+_NUMBERS: Final = {table.name: table.number for table in PIPELINE}
+
+
+def table_name(number: int) -> str:
+    """The table's name, or its number as text where the pipeline has no such table."""
+    return _NAMES.get(number, str(number))
+
+
+def table_number(name: str) -> int:
+    """The number of a table given by name or number. ValueError names the tables there are."""
+    if name in _NUMBERS:
+        return _NUMBERS[name]
+    if name.isdigit() and int(name) <= 254:
+        return int(name)
+    raise ValueError(f"no table {name!r}; there are {', '.join(_NUMBERS)}")

@@ -1,0 +1,139 @@
+"""Desired against installed: what to add, modify and delete.
+
+`Desired` is what intent compiles to, `Installed` what the switch reported plus what it confirmed
+since; two types, so that nobody mistakes one for the other. Cookies compare without their epoch: a
+new leader changes nothing that is right already. Only flows that carry our cookie, groups in our
+range and meters that we know are ever deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
+
+from openflow.cookies import GROUP_IDS, is_ours, without_epoch
+from openflow.values import Flow, FlowKey, Group, Meter, Rules, merged
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """Flows by key, groups and meters by id. Two rules with one key are a compiler's fault."""
+
+    flows: Mapping[FlowKey, Flow]
+    groups: Mapping[int, Group]
+    meters: Mapping[int, Meter]
+
+
+@dataclass(slots=True)
+class Installed:
+    """What a switch holds; grows and shrinks as batches are confirmed."""
+
+    flows: dict[FlowKey, Flow] = field(default_factory=dict)
+    groups: dict[int, Group] = field(default_factory=dict)
+    meters: dict[int, Meter] = field(default_factory=dict)
+
+    def confirm(self, changes: Changes) -> None:
+        """The switch acknowledged these changes."""
+        for flow in changes.put_flows:
+            self.flows[flow.key] = flow
+        for flow in changes.delete_flows:
+            self.flows.pop(flow.key, None)
+        for group in (*changes.add_groups, *changes.modify_groups):
+            self.groups[group.group_id] = group
+        for group in changes.delete_groups:
+            self.groups.pop(group.group_id, None)
+        for meter in (*changes.add_meters, *changes.modify_meters):
+            self.meters[meter.meter_id] = meter
+        for meter in changes.delete_meters:
+            self.meters.pop(meter.meter_id, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What turns installed into desired. put_flows: added, or overwritten where the key exists."""
+
+    add_groups: tuple[Group, ...] = ()
+    modify_groups: tuple[Group, ...] = ()
+    delete_groups: tuple[Group, ...] = ()
+    add_meters: tuple[Meter, ...] = ()
+    modify_meters: tuple[Meter, ...] = ()
+    delete_meters: tuple[Meter, ...] = ()
+    put_flows: tuple[Flow, ...] = ()
+    delete_flows: tuple[Flow, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(len(getattr(self, name)) for name in self.__slots__)
+
+
+NOTHING: Final = Changes()
+
+
+def desired_of(parts: Iterable[Rules]) -> Desired:
+    """The parts as one state. ValueError where two parts claim one key."""
+    rules = merged(parts)
+    desired = Desired(
+        {flow.key: flow for flow in rules.flows},
+        {group.group_id: group for group in rules.groups},
+        {meter.meter_id: meter for meter in rules.meters},
+    )
+    if len(desired.flows) != len(rules.flows) or len(desired.groups) != len(rules.groups):
+        raise ValueError("two units compile to the same flow or group")
+    return desired
+
+
+def diff(desired: Desired, installed: Installed, before: Desired | None = None) -> Changes:
+    """The changes that make installed hold desired.
+
+    before: where desired is only a part of the whole (the units that changed), the same part as it
+    was; what it no longer has is deleted. Without it desired is the whole, and whatever else of
+    ours is installed is deleted.
+    """
+    leaving = before or Desired(
+        {key: flow for key, flow in installed.flows.items() if is_ours(flow.cookie)},
+        {number: group for number, group in installed.groups.items() if number in GROUP_IDS},
+        installed.meters,
+    )
+    return Changes(
+        add_groups=_absent(desired.groups, installed.groups),
+        modify_groups=_altered(desired.groups, installed.groups),
+        delete_groups=_unwanted(leaving.groups, desired.groups, installed.groups),
+        add_meters=_absent(desired.meters, installed.meters),
+        modify_meters=_altered(desired.meters, installed.meters),
+        delete_meters=_unwanted(leaving.meters, desired.meters, installed.meters),
+        put_flows=tuple(
+            flow
+            for key, flow in desired.flows.items()
+            if not _same_flow(flow, installed.flows.get(key))
+        ),
+        delete_flows=_unwanted(leaving.flows, desired.flows, installed.flows),
+    )
+
+
+def alien_flows(desired: Desired, installed: Installed) -> list[Flow]:
+    """Flows that the switch holds and nobody wants, whoever put them there."""
+    return [flow for key, flow in installed.flows.items() if key not in desired.flows]
+
+
+def _same_flow(wanted: Flow, held: Flow | None) -> bool:
+    return held is not None and (
+        replace(held, cookie=without_epoch(held.cookie))
+        == replace(wanted, cookie=without_epoch(wanted.cookie))
+    )
+
+
+def _absent(desired: Mapping, installed: Mapping) -> tuple[V, ...]:
+    return tuple(value for key, value in desired.items() if key not in installed)
+
+
+def _altered(desired: Mapping, installed: Mapping) -> tuple[V, ...]:
+    return tuple(
+        value for key, value in desired.items() if key in installed and installed[key] != value
+    )
+
+
+def _unwanted(leaving: Mapping, desired: Mapping, installed: Mapping) -> tuple[V, ...]:
+    return tuple(installed[key] for key in leaving if key not in desired and key in installed)

@@ -1,0 +1,61 @@
+"""In which order changes reach a switch: make before break, as a table.
+
+A batch is sent when the batch before it is acknowledged by a barrier. What others point at comes
+first (groups, later tables), then what points at it; what is taken away goes in the opposite order.
+So at every moment a packet to a live VIP still reaches a container.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from openflow import tables
+from openflow.values import Flow
+from ryu_apps.diff import Changes
+
+Stage = Callable[[Changes], Changes]
+
+
+def _is_entry(flow: Flow) -> bool:
+    """Whether packets come to the flow's table from the port, not from a group or conntrack."""
+    return flow.table < tables.SERVICE.number
+
+
+def _deepest_first(flows: tuple[Flow, ...]) -> tuple[Flow, ...]:
+    return tuple(sorted(flows, key=lambda flow: -flow.table))
+
+
+def _put(changes: Changes, *, entry: bool) -> Changes:
+    flows = tuple(flow for flow in changes.put_flows if _is_entry(flow) is entry)
+    return Changes(put_flows=_deepest_first(flows))
+
+
+def _deleted(changes: Changes, *, entry: bool) -> Changes:
+    flows = tuple(flow for flow in changes.delete_flows if _is_entry(flow) is entry)
+    return Changes(delete_flows=tuple(sorted(flows, key=lambda flow: flow.table)))
+
+
+ORDER: Final[tuple[tuple[str, Stage], ...]] = (
+    (
+        "new meters and groups, which flows may name",
+        lambda c: Changes(
+            add_groups=c.add_groups, add_meters=c.add_meters, modify_meters=c.modify_meters
+        ),
+    ),
+    ("flows of later tables", lambda c: _put(c, entry=False)),
+    ("flows packets enter by", lambda c: _put(c, entry=True)),
+    ("groups that now may choose new containers", lambda c: Changes(modify_groups=c.modify_groups)),
+    ("entries that are gone", lambda c: _deleted(c, entry=True)),
+    ("flows nothing points at", lambda c: _deleted(c, entry=False)),
+    (
+        "groups and meters nothing names",
+        lambda c: Changes(delete_groups=c.delete_groups, delete_meters=c.delete_meters),
+    ),
+)
+
+
+def order(changes: Changes) -> list[Changes]:
+    """The changes as batches, empty ones left out."""
+    batches = [stage(changes) for _, stage in ORDER]
+    return [batch for batch in batches if len(batch)]

@@ -1,0 +1,445 @@
+"""Between our values and OpenFlow 1.3 messages: encode what we want, decode what a switch reports.
+
+The only module that knows the framework's message classes. A value that is encoded, installed and
+read back decodes to an equal value (a test on a real switch holds that for every kind of rule).
+
+Must not know: which messages to send, or when.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from openflow.fields import FIELDS, Subfield, whole
+from openflow.values import (
+    Action,
+    ApplyMeter,
+    Bucket,
+    Ct,
+    CtClear,
+    FieldMatch,
+    Flow,
+    Goto,
+    Group,
+    GroupKind,
+    Match,
+    Meter,
+    Move,
+    Nat,
+    NatKind,
+    Output,
+    OutputField,
+    Resubmit,
+    SetField,
+    SetQueue,
+    ToGroup,
+)
+from ryu_apps.framework import nicira_ext, ofproto, ofproto_protocol, parser
+
+# Messages are built for a protocol version, not for a connection: their bytes can be kept.
+_PROTOCOL: Final = ofproto_protocol.ProtocolDesc(version=ofproto.OFP_VERSION)
+
+_CONTROLLER_BYTES: Final = 128
+_LENGTH: Final = struct.Struct("!H")
+_LENGTH_OFFSET: Final = 2  # of the length in every OpenFlow message's header
+_SAME_PORT: Final = ofproto.OFPP_IN_PORT & 0xFFFF  # in_port of a resubmit is 16 bits wide
+_NO_RECIRCULATION: Final = nicira_ext.NX_CT_RECIRC_NONE
+_IN_PORT_16: Final = "in_port_nxm"
+_OURS: Final = {declared.oxm: name for name, declared in FIELDS.items()}
+_OURS.update({f"{declared.oxm}_nxm": name for name, declared in FIELDS.items()})
+
+_GROUP_KINDS: Final[dict[GroupKind, int]] = {
+    "all": ofproto.OFPGT_ALL,
+    "select": ofproto.OFPGT_SELECT,
+    "indirect": ofproto.OFPGT_INDIRECT,
+    "ff": ofproto.OFPGT_FF,
+}
+# enum nx_nat_flags of Open vSwitch's nicira-ext.h, which the frameworks leave out.
+_NAT_FLAGS: Final[dict[NatKind, int]] = {"": 0, "src": 1, "dst": 2}
+_KINDS_OF_NAT: Final = {number: kind for kind, number in _NAT_FLAGS.items()}
+_KINDS_OF_GROUP: Final = {number: kind for kind, number in _GROUP_KINDS.items()}
+
+
+class NotOurs(ValueError):
+    """A flow, group or meter that uses what prewire never does: somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchError:
+    """An OpenFlow error: its type and code in the specification's words."""
+
+    kind: str
+    code: str
+
+
+# ---------------------------------------------------------------------------------- encoding
+
+
+def flow_put(flow: Flow, xid: int) -> bytes:
+    """Add the flow, or overwrite the one with the same table, priority and match."""
+    return _flow_mod(flow, ofproto.OFPFC_ADD, xid)
+
+
+def flow_delete(flow: Flow, xid: int) -> bytes:
+    """Delete exactly this flow."""
+    return _flow_mod(flow, ofproto.OFPFC_DELETE_STRICT, xid)
+
+
+def group_add(group: Group, xid: int) -> bytes:
+    """Add a group that is not there."""
+    return _group_mod(group, ofproto.OFPGC_ADD, xid)
+
+
+def group_modify(group: Group, xid: int) -> bytes:
+    """Replace all buckets of a group at once."""
+    return _group_mod(group, ofproto.OFPGC_MODIFY, xid)
+
+
+def group_delete(group: Group, xid: int) -> bytes:
+    """Delete a group; the switch deletes flows that still name it."""
+    message = parser.OFPGroupMod(
+        _PROTOCOL, ofproto.OFPGC_DELETE, ofproto.OFPGT_SELECT, group.group_id, []
+    )
+    return _bytes(message, xid)
+
+
+def meter_add(meter: Meter, xid: int) -> bytes:
+    """Add a meter that is not there."""
+    return _meter_mod(meter, ofproto.OFPMC_ADD, xid)
+
+
+def meter_modify(meter: Meter, xid: int) -> bytes:
+    """Change a meter; its counters start again at zero."""
+    return _meter_mod(meter, ofproto.OFPMC_MODIFY, xid)
+
+
+def meter_delete(meter: Meter, xid: int) -> bytes:
+    """Delete a meter; the switch deletes flows that still name it."""
+    return _meter_mod(meter, ofproto.OFPMC_DELETE, xid)
+
+
+def barrier(xid: int) -> bytes:
+    """The switch answers it when everything before it is done."""
+    return _bytes(parser.OFPBarrierRequest(_PROTOCOL), xid)
+
+
+def flows_request(xid: int, *, table: int | None = None, cookie: int = 0, mask: int = 0) -> bytes:
+    """Ask for flows and their counters, of one table or all, whose cookie matches under mask."""
+    message = parser.OFPFlowStatsRequest(
+        _PROTOCOL,
+        table_id=ofproto.OFPTT_ALL if table is None else table,
+        cookie=cookie,
+        cookie_mask=mask,
+    )
+    return _bytes(message, xid)
+
+
+def groups_request(xid: int) -> bytes:
+    """Ask for all groups."""
+    return _bytes(parser.OFPGroupDescStatsRequest(_PROTOCOL, 0), xid)
+
+
+def meters_request(xid: int) -> bytes:
+    """Ask for all meters."""
+    return _bytes(parser.OFPMeterConfigStatsRequest(_PROTOCOL, 0, ofproto.OFPM_ALL), xid)
+
+
+def group_features_request(xid: int) -> bytes:
+    """Ask which kinds of group the switch has."""
+    return _bytes(parser.OFPGroupFeaturesStatsRequest(_PROTOCOL, 0), xid)
+
+
+def group_stats_request(xid: int) -> bytes:
+    """Ask for the counters of all groups."""
+    return _bytes(parser.OFPGroupStatsRequest(_PROTOCOL, 0, ofproto.OFPG_ALL), xid)
+
+
+def port_stats_request(xid: int) -> bytes:
+    """Ask for the counters of all ports."""
+    return _bytes(parser.OFPPortStatsRequest(_PROTOCOL, 0, ofproto.OFPP_ANY), xid)
+
+
+def ports_request(xid: int) -> bytes:
+    """Ask for the description of all ports."""
+    return _bytes(parser.OFPPortDescStatsRequest(_PROTOCOL, 0), xid)
+
+
+def _bytes(message: Any, xid: int) -> bytes:
+    message.set_xid(xid)
+    message.serialize()
+    return bytes(message.buf)
+
+
+def _flow_mod(flow: Flow, command: int, xid: int) -> bytes:
+    message = parser.OFPFlowMod(
+        _PROTOCOL,
+        cookie=flow.cookie,
+        table_id=flow.table,
+        command=command,
+        idle_timeout=flow.idle_timeout,
+        priority=flow.priority,
+        out_port=ofproto.OFPP_ANY,
+        out_group=ofproto.OFPG_ANY,
+        match=_match(flow.match),
+        instructions=_instructions(flow.actions),
+    )
+    return _bytes(message, xid)
+
+
+def _group_mod(group: Group, command: int, xid: int) -> bytes:
+    """A group message made of kept buckets: a slot table has many equal ones."""
+    buckets = b"".join(_bucket(bucket, group.kind) for bucket in group.buckets)
+    message = parser.OFPGroupMod(_PROTOCOL, command, _GROUP_KINDS[group.kind], group.group_id, [])
+    header = bytearray(_bytes(message, xid))
+    _LENGTH.pack_into(header, _LENGTH_OFFSET, len(header) + len(buckets))
+    return bytes(header) + buckets
+
+
+@lru_cache(maxsize=65536)
+def _bucket(bucket: Bucket, kind: GroupKind) -> bytes:
+    message = parser.OFPBucket(
+        weight=bucket.weight if kind == "select" else 0,
+        watch_port=ofproto.OFPP_ANY if bucket.watch_port is None else bucket.watch_port,
+        watch_group=ofproto.OFPG_ANY,
+        actions=[_action(action) for action in bucket.actions],
+    )
+    encoded = bytearray()
+    message.serialize(encoded, 0)
+    return bytes(encoded)
+
+
+def _meter_mod(meter: Meter, command: int, xid: int) -> bytes:
+    unit = ofproto.OFPMF_PKTPS if meter.per_packet else ofproto.OFPMF_KBPS
+    flags = unit | ofproto.OFPMF_BURST | ofproto.OFPMF_STATS
+    bands = [parser.OFPMeterBandDrop(rate=meter.rate_kbps, burst_size=meter.burst_kb)]
+    return _bytes(parser.OFPMeterMod(_PROTOCOL, command, flags, meter.meter_id, bands), xid)
+
+
+def _match(on: Match) -> Any:
+    given: dict[str, Any] = {}
+    for entry in on:
+        declared = FIELDS[entry.field]
+        exact = entry.mask == declared.full_mask
+        given[declared.oxm] = entry.value if exact else (entry.value, entry.mask)
+    return parser.OFPMatch(**given)
+
+
+def _instructions(actions: tuple[Action, ...]) -> list[Any]:
+    instructions, applied = [], list(actions)
+    if applied and isinstance(applied[0], ApplyMeter):
+        instructions.append(parser.OFPInstructionMeter(applied.pop(0).meter_id))  # type: ignore[union-attr]
+    last = applied.pop().table if applied and isinstance(applied[-1], Goto) else None  # type: ignore[union-attr]
+    if applied:
+        encoded = [_action(action) for action in applied]
+        instructions.append(parser.OFPInstructionActions(ofproto.OFPIT_APPLY_ACTIONS, encoded))
+    if last is not None:
+        instructions.append(parser.OFPInstructionGotoTable(last))
+    return instructions
+
+
+def _action(action: Action) -> Any:  # noqa: PLR0911 - one return a kind of action
+    match action:
+        case Output(port):
+            return parser.OFPActionOutput(port, _CONTROLLER_BYTES)
+        case OutputField(source):
+            return parser.NXActionOutputReg(_bits(source), FIELDS[source.field].oxm, 0)
+        case SetField(target, value) if target.is_whole:
+            return parser.OFPActionSetField(**{FIELDS[target.field].oxm: value})
+        case SetField(target, value):
+            return parser.NXActionRegLoad(_bits(target), FIELDS[target.field].oxm, value)
+        case Move(source, target):
+            return parser.NXActionRegMove(
+                src_field=_header(source),
+                dst_field=_header(target),
+                n_bits=source.bits,
+                src_ofs=source.start,
+                dst_ofs=target.start,
+            )
+        case Resubmit(table):
+            return parser.NXActionResubmitTable(_SAME_PORT, table)
+        case ToGroup(group_id):
+            return parser.OFPActionGroup(group_id)
+        case SetQueue(queue_id):
+            return parser.OFPActionSetQueue(queue_id)
+        case Ct():
+            return _ct(action)
+        case CtClear():
+            return parser.NXActionCTClear()
+        case _:
+            raise ValueError(f"{action} is an instruction: it stands first or last in a flow only")
+
+
+def _ct(action: Ct) -> Any:
+    nested = [_action(inner) for inner in action.exec]
+    if action.nat is not None:
+        nested.append(_nat(action.nat))
+    return parser.NXActionCT(
+        flags=nicira_ext.NX_CT_F_COMMIT if action.commit else 0,
+        zone_src="",
+        zone_ofs_nbits=action.zone,
+        recirc_table=_NO_RECIRCULATION if action.table is None else action.table,
+        alg=0,
+        actions=nested,
+    )
+
+
+def _nat(nat: Nat) -> Any:
+    address = FIELDS["ip_dst"].form.show(nat.address) if nat.address else ""
+    return parser.NXActionNAT(
+        flags=_NAT_FLAGS[nat.kind], range_ipv4_min=address, range_proto_min=nat.port or None
+    )
+
+
+def _header(part: Subfield) -> str:
+    """The field's name in a move; in_port's low half goes by its 16-bit name."""
+    return _IN_PORT_16 if part.field == "in_port" and part.bits == 16 else FIELDS[part.field].oxm
+
+
+def _bits(part: Subfield) -> int:
+    return (part.start << 6) + part.bits - 1
+
+
+# ---------------------------------------------------------------------------------- decoding
+
+
+def flow_of(reported: Any) -> Flow:
+    """The flow of one entry of a flow statistics reply. NotOurs where prewire has no such thing."""
+    return Flow(
+        reported.table_id,
+        reported.priority,
+        _read_match(reported.match),
+        _read_instructions(reported.instructions),
+        reported.cookie,
+        reported.idle_timeout,
+    )
+
+
+def group_of(reported: Any) -> Group:
+    """The group of one entry of a group description reply. NotOurs likewise."""
+    kind = _KINDS_OF_GROUP[reported.type]
+    buckets = tuple(
+        Bucket(
+            tuple(_read_action(action) for action in bucket.actions),
+            bucket.weight if kind == "select" else 1,
+            None if bucket.watch_port == ofproto.OFPP_ANY else bucket.watch_port,
+        )
+        for bucket in reported.buckets
+    )
+    return Group(reported.group_id, kind, buckets)
+
+
+def meter_of(reported: Any) -> Meter:
+    """The meter of one entry of a meter configuration reply. NotOurs likewise."""
+    if len(reported.bands) != 1 or reported.bands[0].type != ofproto.OFPMBT_DROP:
+        raise NotOurs(f"meter {reported.meter_id} has bands other than one drop band")
+    band = reported.bands[0]
+    per_packet = bool(reported.flags & ofproto.OFPMF_PKTPS)
+    return Meter(reported.meter_id, band.rate, band.burst_size, per_packet)
+
+
+def error_of(message: Any) -> SwitchError:
+    """What an OpenFlow error message says."""
+    kind = ofproto.ofp_error_type_to_str(message.type)
+    code = getattr(message, "code", None)
+    if code is None:
+        return SwitchError(kind, f"experimenter {message.experimenter:#x} {message.exp_type}")
+    return SwitchError(kind, ofproto.ofp_error_code_to_str(message.type, code))
+
+
+def has_select_groups(reported: Any) -> bool:
+    """Whether a group features reply says that the switch has select groups."""
+    return bool(reported.types & 1 << ofproto.OFPGT_SELECT)
+
+
+def _read_match(reported: Any) -> Match:
+    entries = []
+    for oxm, given in reported.items():
+        name = _our_name(oxm)
+        value, mask = given if isinstance(given, tuple) else (given, None)
+        full = FIELDS[name].full_mask
+        read_mask = full if mask is None else _read_value(name, mask)
+        entries.append(FieldMatch(name, _read_value(name, value) & read_mask, read_mask))
+    return Match(tuple(sorted(entries)))
+
+
+def _our_name(oxm: str) -> str:
+    if oxm not in _OURS:
+        raise NotOurs(f"prewire uses no field {oxm}")
+    return _OURS[oxm]
+
+
+def _read_value(name: str, given: int | str) -> int:
+    return FIELDS[name].form.read(given) if isinstance(given, str) else given
+
+
+def _read_instructions(reported: Any) -> tuple[Action, ...]:
+    actions: list[Action] = []
+    for instruction in reported:
+        if isinstance(instruction, parser.OFPInstructionMeter):
+            actions.insert(0, ApplyMeter(instruction.meter_id))
+        elif isinstance(instruction, parser.OFPInstructionGotoTable):
+            actions.append(Goto(instruction.table_id))
+        elif instruction.type == ofproto.OFPIT_APPLY_ACTIONS:
+            actions += [_read_action(action) for action in instruction.actions]
+        else:
+            raise NotOurs(f"prewire uses no instruction {type(instruction).__name__}")
+    return tuple(actions)
+
+
+def _read_action(reported: Any) -> Action:  # noqa: PLR0911 - one return a kind of action
+    match type(reported).__name__:
+        case "OFPActionOutput":
+            return Output(reported.port)
+        case "NXActionOutputReg" | "NXActionOutputReg2":
+            return OutputField(_read_bits(reported.src, reported.ofs_nbits))
+        case "OFPActionSetField":
+            name = _our_name(reported.key)
+            return SetField(whole(name), _read_value(name, reported.value))
+        case "NXActionRegLoad":
+            return SetField(_read_bits(reported.dst, reported.ofs_nbits), reported.value)
+        case "NXActionRegMove":
+            return Move(
+                Subfield(_our_name(reported.src_field), reported.src_ofs, reported.n_bits),
+                Subfield(_our_name(reported.dst_field), reported.dst_ofs, reported.n_bits),
+            )
+        case "NXActionResubmitTable" if reported.in_port == _SAME_PORT:
+            return Resubmit(reported.table_id)
+        case "OFPActionGroup":
+            return ToGroup(reported.group_id)
+        case "OFPActionSetQueue":
+            return SetQueue(reported.queue_id)
+        case "NXActionCT" if not reported.zone_src:
+            return _read_ct(reported)
+        case "NXActionCTClear":
+            return CtClear()
+        case other:
+            raise NotOurs(f"prewire uses no action {other}")
+
+
+def _read_bits(oxm: str, ofs_nbits: int) -> Subfield:
+    return Subfield(_our_name(oxm), ofs_nbits >> 6, (ofs_nbits & 0x3F) + 1)
+
+
+def _read_ct(reported: Any) -> Ct:
+    nested = [_read_nat(inner) or _read_action(inner) for inner in reported.actions]
+    table = reported.recirc_table
+    return Ct(
+        reported.zone_ofs_nbits,
+        None if table == _NO_RECIRCULATION else table,
+        bool(reported.flags & nicira_ext.NX_CT_F_COMMIT),
+        next((inner for inner in nested if isinstance(inner, Nat)), None),
+        tuple(inner for inner in nested if isinstance(inner, SetField | Move)),
+    )
+
+
+def _read_nat(reported: Any) -> Nat | None:
+    if type(reported).__name__ != "NXActionNAT":
+        return None
+    return Nat(
+        _KINDS_OF_NAT[reported.flags & 3],
+        _read_value("ip_dst", reported.range_ipv4_min or 0),
+        reported.range_proto_min or 0,
+    )

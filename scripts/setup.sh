@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# Brings a Debian 12 or Ubuntu 24.04 machine to where `make` needs it. Does only what is missing.
+#
+#   scripts/setup.sh system   packages by apt (root); no service is left running
+#   scripts/setup.sh venv     .venv with prewire and the tools of a developer
+#   scripts/setup.sh ryu      .venv-ryu with classic Ryu 4.34 and prewire
+#
+# Several may be named at once. PYTHON chooses the interpreter (3.11 or later).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+PACKAGES=(
+  openvswitch-switch mininet nginx-light prometheus wrk
+  ethtool iproute2 net-tools iputils-ping procps util-linux curl ca-certificates python3-venv
+)
+STAMPS=.setup
+LOG=$STAMPS/setup.log
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
+
+fail() {
+  echo "setup: $*" >&2
+  exit 1
+}
+
+# step WHAT COMMAND…: run it into the log, say what was done and how long it took.
+step() {
+  local what=$1 began=$SECONDS
+  shift
+  if ! "$@" >>"$LOG" 2>&1; then
+    tail -n 30 "$LOG" >&2
+    fail "$what failed; the whole output is in $LOG"
+  fi
+  echo "setup: $what ($((SECONDS - began)) s)"
+}
+
+# ---- system packages
+
+missing_packages() {
+  local package
+  for package in "${PACKAGES[@]}"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+      echo "$package"
+  done
+}
+
+install_packages() {
+  # For the length of the installation, policy-rc.d tells the packages to start no service.
+  local policy=/usr/sbin/policy-rc.d made=no rc=0
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    made=yes
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q && apt-get install -q -y --no-install-recommends "$@" || rc=$?
+  if [[ $made == yes ]]; then
+    rm -f "$policy"
+    trap - EXIT
+  fi
+  return "$rc"
+}
+
+# Nor shall the services that came with the packages start at the next boot. Open vSwitch may.
+disable_services() {
+  local package
+  [[ -d /run/systemd/system ]] || return 0
+  for package in "$@"; do
+    case $package in
+      nginx-light) systemctl disable --now nginx ;;
+      prometheus) systemctl disable --now prometheus prometheus-node-exporter ;;
+    esac
+  done
+}
+
+setup_system() {
+  local missing
+  command -v dpkg-query >/dev/null ||
+    fail "this is no Debian or Ubuntu; install by hand: ${PACKAGES[*]}"
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]})) || return 0
+  [[ $EUID -eq 0 ]] || fail "as root: apt-get install ${missing[*]}"
+  step "installed ${missing[*]}" install_packages "${missing[@]}"
+  disable_services "${missing[@]}" >>"$LOG" 2>&1 || fail "cannot disable services; see $LOG"
+}
+
+# ---- Python environments
+
+# python_where TEST: the first interpreter, of PYTHON or those on PATH, for which TEST holds.
+python_where() {
+  local candidate
+  for candidate in ${PYTHON:-python3 python3.11 python3.12 python3.13 /usr/bin/python3}; do
+    if "$candidate" -c "import sys, venv, ensurepip; sys.exit(not ($1))" 2>/dev/null; then
+      "$candidate" -c 'import sys; print(sys.executable)'
+      return 0
+    fi
+  done
+  return 1
+}
+
+# A stamp holds a hash of all that decides what an environment contains.
+wanted() {
+  { "$1" -VV && sha256sum setup.cfg pyproject.toml scripts/setup.sh && pwd; } | sha256sum
+}
+
+is_done() {
+  [[ -x $1/bin/python && -f $STAMPS/$2 && $(<"$STAMPS/$2") == "$3" ]]
+}
+
+setup_venv() {
+  local python stamp
+  python=$(python_where "sys.version_info >= (3, 11)") ||
+    fail "no Python 3.11 or later with venv found; install python3-venv or set PYTHON"
+  stamp=$(wanted "$python")
+  ! is_done .venv venv "$stamp" || return 0
+  rm -f "$STAMPS/venv"
+  step "made .venv with $("$python" -V)" "$python" -m venv --clear .venv
+  step "installed prewire and its tools" .venv/bin/pip install -q -e '.[dev]'
+  echo "$stamp" >"$STAMPS/venv"
+}
+
+# Everything prewire needs but the other framework, read from setup.cfg.
+own_requirements() {
+  "$1" - <<'PYTHON'
+import configparser
+
+config = configparser.ConfigParser()
+config.read("setup.cfg")
+needs = config["options"]["install_requires"].split("\n")
+print("\n".join(need for need in needs if need and not need.startswith("os-ken")))
+PYTHON
+}
+
+setup_ryu() {
+  local python stamp old="$PWD/$STAMPS/ryu-build.txt"
+  # Ryu 4.34 builds only with setuptools < 58, which Python 3.12 can no longer load.
+  python=$(python_where "sys.version_info[:2] == (3, 11)") ||
+    fail "classic Ryu 4.34 needs Python 3.11; install it or set PYTHON. os-ken needs nothing of it"
+  stamp=$(wanted "$python")
+  ! is_done .venv-ryu ryu "$stamp" || return 0
+  rm -f "$STAMPS/ryu"
+  echo 'setuptools<58' >"$old"
+  own_requirements "$python" >"$STAMPS/ryu-needs.txt"
+  step "made .venv-ryu with $("$python" -V)" "$python" -m venv --clear .venv-ryu
+  step "made way for Ryu's build" .venv-ryu/bin/pip install -q -c "$old" setuptools wheel
+  # Ryu's requirement files ask for an eventlet that no current Python runs, hence --no-deps.
+  step "installed classic Ryu 4.34" \
+    env PIP_CONSTRAINT="$old" PIP_BUILD_CONSTRAINT="$old" \
+    .venv-ryu/bin/pip install -q --no-deps ryu==4.34
+  step "installed what Ryu and prewire need" .venv-ryu/bin/pip install -q \
+    eventlet msgpack netaddr oslo.config ovs routes six tinyrpc webob pytest \
+    -r "$STAMPS/ryu-needs.txt"
+  step "installed prewire beside Ryu" .venv-ryu/bin/pip install -q --no-deps -e .
+  echo "$stamp" >"$STAMPS/ryu"
+}
+
+# ---- what was asked for
+
+(($#)) || fail "say what to set up: system, venv, ryu"
+mkdir -p "$STAMPS"
+: >"$LOG"
+for what in "$@"; do
+  case $what in
+    system) setup_system ;;
+    venv) setup_venv ;;
+    ryu) setup_ryu ;;
+    *) fail "unknown: $what (system, venv, ryu)" ;;
+  esac
+done

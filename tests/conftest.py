@@ -1,0 +1,42 @@
+"""Fixtures and skips that every folder of tests shares."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ovs import PrivateOvs, is_installed
+
+REQUIRE = "PREWIRE_REQUIRE_SWITCH_TESTS"
+"""When set, a test that cannot run here fails the run instead of being skipped."""
+
+
+def _obstacle() -> str | None:
+    if not is_installed():
+        return "Open vSwitch is not installed (apt-get install openvswitch-switch)"
+    if os.geteuid() != 0:
+        return "needs root"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    obstacle = _obstacle()
+    if obstacle is None:
+        return
+    for item in items:
+        if item.get_closest_marker("root"):
+            if os.environ.get(REQUIRE):
+                raise pytest.UsageError(f"{item.nodeid}: {obstacle}")
+            item.add_marker(pytest.mark.skip(reason=obstacle))
+
+
+@pytest.fixture
+def private_ovs() -> Iterator[PrivateOvs]:
+    """A private Open vSwitch with the simulated datapath; needs no root."""
+    if not is_installed():
+        reason = "Open vSwitch is not installed (apt-get install openvswitch-switch)"
+        if os.environ.get(REQUIRE):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with PrivateOvs() as ovs:
+        yield ovs

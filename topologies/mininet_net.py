@@ -1,0 +1,315 @@
+"""A network value as a running Mininet network on the machine's Open vSwitch.
+
+Owns building, the hosts' settings (offloads, sysctls), their web servers, commands run inside them,
+and the complete removal at the end. Switches are plain bridges with `fail_mode=secure`; without a
+controller they forward nothing.
+
+It uses the emulator for namespaces and veth pairs only: no `mn -c`, no traffic control links, no
+Mininet controller. It programs no flows and does not know what prewire does with the network.
+"""
+
+import importlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from topologies import ledger, openvswitch, processes, signals
+from topologies.errors import NetworkError
+from topologies.ledger import DEFAULT_STATE_DIR, Ledger, Leftovers
+from topologies.spec import HostSpec, NetworkSpec, interface_name
+from topologies.web_server import WebServer
+
+Datapath = Literal["user", "kernel"]
+"""`user` is Open vSwitch's netdev datapath, which needs no kernel module."""
+
+_OFFLOADS = ("rx", "tx", "sg", "tso", "gso", "gro")
+_HOST_SYSCTLS = (
+    "net.ipv6.conf.all.disable_ipv6=1",
+    "net.ipv4.tcp_max_tw_buckets=1024",  # thousands of connections a second from one address
+    "net.ipv4.ip_local_port_range=10240 65535",
+    "net.core.somaxconn=4096",
+)
+_HOSTS = "hosts"  # the directory of the web servers' files
+_log = logging.getLogger(__name__)
+
+
+class RunningNetwork:
+    """A network that is up: run commands in its hosts, stop and start its web servers."""
+
+    def __init__(self, spec: NetworkSpec, journal: Ledger, directory: Path) -> None:
+        self.spec = spec
+        self._journal = journal
+        self._directory = directory
+        self._pids: dict[str, int] = {}
+        self._servers: dict[str, WebServer] = {}
+        self._children: list[subprocess.Popen[Any]] = []
+
+    def pid(self, host: str) -> int:
+        """The process that holds the host's network namespace. Raises KeyError when unknown."""
+        self.spec.host(host)
+        return self._pids[host]
+
+    def popen(
+        self,
+        host: str,
+        argv: Sequence[str],
+        *,
+        stdin: int | IO[Any] = subprocess.DEVNULL,
+        stdout: int | IO[Any] = subprocess.DEVNULL,
+        stderr: int | IO[Any] = subprocess.DEVNULL,
+    ) -> subprocess.Popen[bytes]:
+        """Start a command in the host's network namespace; it is killed when the network ends."""
+        process = subprocess.Popen(
+            ["mnexec", "-a", str(self.pid(host)), *argv],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        self._journal.process(process.pid)
+        self._children.append(process)
+        return process
+
+    def run(
+        self, host: str, argv: Sequence[str], timeout_s: float = 30.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the host to its end.
+
+        Any exit code is returned as it is. Raises subprocess.TimeoutExpired after killing the
+        command and its children.
+        """
+        pipe = subprocess.PIPE
+        with self.popen(host, argv, stdout=pipe, stderr=pipe) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=timeout_s)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+            finally:
+                self._children.remove(process)
+        return subprocess.CompletedProcess(
+            list(argv), process.returncode, stdout.decode(), stderr.decode()
+        )
+
+    def stop_server(self, host: str, how: signal.Signals = signal.SIGTERM) -> None:
+        """Stop a container's web server: SIGTERM now, SIGQUIT after its requests, SIGKILL crash."""
+        self._server(host).stop(how)
+
+    def start_server(self, host: str) -> None:
+        """Start a container's stopped web server; returns when it listens."""
+        self._server(host).start()
+
+    def await_controllers(self, timeout_s: int = 10) -> None:
+        """Return when every switch is connected to one of its controllers, else NetworkError."""
+        for switch in self.spec.switches:
+            try:
+                openvswitch.vsctl(
+                    *("wait-until", "Controller", switch.bridge, "is_connected=true"),
+                    timeout_s=timeout_s,
+                )
+            except NetworkError as error:
+                raise NetworkError(
+                    f"switch {switch.bridge} reached no controller within {timeout_s} s"
+                ) from error
+
+    def adopt(self, host: str, pid: int) -> None:
+        """For the builder: `pid` holds this host's namespace."""
+        self._journal.process(pid)
+        self._pids[host] = pid
+
+    def add_server(self, host: HostSpec) -> None:
+        """For the builder: give a container its web server and start it."""
+
+        def start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
+            return self.popen(host.name, argv)
+
+        self._servers[host.name] = WebServer(host, self._directory / host.name, start)
+        self._servers[host.name].start()
+
+    def stop_everything(self) -> None:
+        """For the removal: stop the web servers, kill what `popen` started, collect both."""
+        for server in self._servers.values():
+            if server.is_running():
+                server.stop()
+        for process in self._children:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def _server(self, host: str) -> WebServer:
+        self.spec.host(host)
+        if host not in self._servers:
+            raise NetworkError(f"host {host} has no web server; containers have")
+        return self._servers[host]
+
+
+@contextmanager
+def running(
+    spec: NetworkSpec,
+    controllers: Sequence[str] = (),
+    datapath: Datapath = "user",
+    state_dir: Path = DEFAULT_STATE_DIR,
+) -> Iterator[RunningNetwork]:
+    """The network is up inside the body and gone after it, however the body ends.
+
+    `controllers` are Open vSwitch targets such as "tcp:127.0.0.1:6653". What an earlier, killed run
+    left is removed first. In the body SIGTERM raises SystemExit and SIGINT KeyboardInterrupt.
+
+    Raises NetworkError: not root, a package is missing, Open vSwitch does not run, a name is taken
+    by somebody else, or another network of ours is running.
+    """
+    emulator = _emulator()
+    _check_machine(spec)
+    with signals.gated() as gate, ledger.locked(state_dir):
+        found = ledger.remove_all(state_dir)
+        if found:
+            _log.info("removed what an interrupted run left: %s", found)
+        _check_names_are_free(spec)
+        journal = Ledger(state_dir)
+        network = RunningNetwork(spec, journal, state_dir / _HOSTS)
+        mininet = emulator.Mininet(build=False, controller=None)
+        try:
+            _build(network, journal, mininet, datapath)
+            _tag_and_connect(spec, controllers, str(state_dir))
+            gate.open()
+            yield network
+        finally:
+            gate.close()
+            _remove(network, mininet, state_dir)
+
+
+def clean_leftovers(state_dir: Path = DEFAULT_STATE_DIR) -> Leftovers:
+    """Remove what an interrupted run left and say what it was. Raises NetworkError as `running`."""
+    with ledger.locked(state_dir):
+        return ledger.remove_all(state_dir)
+
+
+def _emulator() -> Any:
+    """The `mininet.net` module, quiet, and told to leave this machine's global sysctls alone."""
+    try:
+        module = importlib.import_module("mininet.net")
+    except ImportError as error:
+        raise NetworkError(
+            f"Mininet cannot be imported ({error}): pip install 'prewire[net]'"
+        ) from error
+    importlib.import_module("mininet.log").setLogLevel("critical")
+    module.Mininet.inited = True
+    return module
+
+
+def _check_machine(spec: NetworkSpec) -> None:
+    if os.geteuid() != 0:
+        raise NetworkError("building a network needs root")
+    needed = {"mnexec": "mininet", "ip": "iproute2", "ifconfig": "net-tools", "ethtool": "ethtool"}
+    needed |= {"sysctl": "procps"}
+    needed |= {"nginx": "nginx-light"} if spec.containers else {}
+    for command, package in needed.items():
+        if shutil.which(command) is None:
+            raise NetworkError(f"{command} is not installed: apt-get install {package}")
+    if not openvswitch.is_running():
+        raise NetworkError("Open vSwitch does not answer; start it (ovs-ctl start) first")
+
+
+def _check_names_are_free(spec: NetworkSpec) -> None:
+    taken = {switch.bridge for switch in spec.switches} & set(openvswitch.bridges())
+    taken |= {name for name in spec.switch_interfaces() if Path("/sys/class/net", name).exists()}
+    if taken:
+        raise NetworkError(
+            f"{', '.join(sorted(taken))}: exists already and was not made by prewire; remove it"
+        )
+
+
+def _build(network: RunningNetwork, journal: Ledger, mininet: Any, datapath: Datapath) -> None:
+    spec = network.spec
+    for host in spec.hosts:
+        node = mininet.addHost(
+            host.node,
+            ip=f"{host.address}/{host.prefix_len}",
+            mac=host.mac,
+            defaultRoute=f"dev {interface_name(host.name, 0)}",
+        )
+        network.adopt(host.name, node.pid)
+    _add_switches(spec, journal, mininet, datapath)
+    _add_links(spec, journal, mininet)
+    mininet.build()
+    for host in spec.hosts:
+        _settle_host(network, host)
+    mininet.start()
+    for container in spec.containers:
+        network.add_server(container)
+
+
+def _add_switches(spec: NetworkSpec, journal: Ledger, mininet: Any, datapath: Datapath) -> None:
+    switch_class = importlib.import_module("mininet.node").OVSSwitch
+    for switch in spec.switches:
+        journal.bridge(switch.bridge)
+        node = mininet.addSwitch(
+            switch.bridge,
+            cls=switch_class,
+            dpid=switch.dpid_hex16,
+            datapath=datapath,
+            failMode="secure",
+            protocols="OpenFlow13",
+        )
+        journal.process(node.pid)
+
+
+def _add_links(spec: NetworkSpec, journal: Ledger, mininet: Any) -> None:
+    nodes = {host.name: host.node for host in spec.hosts}
+    nodes |= {switch.name: switch.bridge for switch in spec.switches}
+    macs = {host.name: host.mac for host in spec.hosts}
+    for name in spec.switch_interfaces():
+        journal.interface(name)
+    for link in spec.links:
+        addresses = {"addr1": macs.get(link.a), "addr2": macs.get(link.b)}
+        mininet.addLink(
+            nodes[link.a],
+            nodes[link.b],
+            port1=link.a_port,
+            port2=link.b_port,
+            intfName1=link.a_interface,
+            intfName2=link.b_interface,
+            **{end: mac for end, mac in addresses.items() if mac is not None},
+        )
+    for name in spec.switch_interfaces():
+        Path("/proc/sys/net/ipv6/conf", name, "disable_ipv6").write_text("1")
+
+
+def _settle_host(network: RunningNetwork, host: HostSpec) -> None:
+    """No offloads (TCP through a rewritten address fails with TX checksums left out), no IPv6."""
+    inside = ["mnexec", "-a", str(network.pid(host.name))]
+    switches = [word for offload in _OFFLOADS for word in (offload, "off")]
+    processes.run([*inside, "ethtool", "-K", interface_name(host.name, 0), *switches])
+    processes.run([*inside, "sysctl", "-q", "-w", *_HOST_SYSCTLS])
+
+
+def _tag_and_connect(spec: NetworkSpec, controllers: Sequence[str], tag: str) -> None:
+    """Name the containers' ports for registration, then let the controllers in."""
+    for switch in spec.switches:
+        openvswitch.vsctl("set", "Bridge", switch.bridge, f'external_ids:{ledger.TAG}="{tag}"')
+    for host in spec.containers:
+        _, port = spec.port_of(host.name)
+        mac = f'external_ids:attached-mac="{host.mac}"'
+        openvswitch.vsctl("set", "Interface", port, f"external_ids:iface-id={host.name}", mac)
+    for switch in spec.switches if controllers else ():
+        openvswitch.vsctl(
+            *("set-controller", switch.bridge, *controllers, "--"),
+            *("set", "Controller", switch.bridge, "max_backoff=1000"),
+        )
+
+
+def _remove(network: RunningNetwork, mininet: Any, state_dir: Path) -> None:
+    try:
+        network.stop_everything()
+    finally:
+        ledger.remove_all(state_dir)
+        for node in (*mininet.hosts, *mininet.switches):
+            node.cleanup()
+        if (state_dir / _HOSTS).exists():
+            shutil.rmtree(state_dir / _HOSTS)
