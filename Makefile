@@ -32,7 +32,7 @@ lint: venv ## format, lint, types, layers
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-timings >.setup/layers.log 2>&1 || { cat .setup/layers.log; exit 1; }
+	@$(BIN)/lint-imports --no-logo >.setup/layers.log 2>&1 || { cat .setup/layers.log; exit 1; }
 
 check: lint ## lint and the tests that need no root and no switch
 	@$(PYTEST) tests/unit tests/property tests/golden

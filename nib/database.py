@@ -162,7 +162,8 @@ class Nib:
     def when(self, predicate: Predicate) -> Future[None]:
         """A future resolved in the nib thread as soon as `predicate(mirror)` holds.
 
-        It is checked at once and after every batch of changes, so it should be cheap. Cancelling
+        It is checked at once, after every batch of changes and after a reconnection (so it may ask
+        for `connected` too), and should be cheap. Cancelling
         the future ends that; what the predicate raises goes to the future.
         """
         future: Future[None] = Future()
@@ -243,6 +244,7 @@ class Nib:
     def _absorb(self, replica: Replica) -> None:
         """Bring the mirror up to date and tell those who listen."""
         changes = replica.take_changes()
+        returned = replica.loaded and not self._connected
         self._connected = replica.loaded
         with self._lock:
             for change in changes:
@@ -252,6 +254,8 @@ class Nib:
             self._loaded.set()
         if changes or first:
             self._audience.publish(Batch(self._mirror.generation, changes), self._mirror)
+        elif returned:
+            self._audience.check(self._mirror)
 
     def _run_tasks(self) -> None:
         while self._tasks:

@@ -15,7 +15,8 @@ from collections.abc import Collection
 
 from nib.errors import FieldError
 
-MAX_NUMBER = 2**32 - 1
+MAX_NUMBER = 2**28 - 1  # of services and containers: a group id has room for 28 bits of ours
+MAX_PORT_NUMBER = 2**32 - 1
 MAX_INTEGER = 2**63 - 1
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")

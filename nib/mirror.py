@@ -18,6 +18,7 @@ from nib.errors import NotFound
 from nib.records import (
     RECORD_CLASSES,
     Container,
+    Global,
     Key,
     Port,
     Record,
@@ -78,7 +79,9 @@ _INDEXES: Mapping[str, _Index] = {
     "container by address": _Index(Container, lambda c: c.address),
     "container by number": _Index(Container, lambda c: c.number or None),
     "container by iface": _Index(Container, lambda c: c.iface_id),
+    "container by port": _Index(Container, lambda c: c.switch and (c.switch, c.switch_port)),
     "port by switch": _Index(Port, lambda p: p.switch),
+    "port by number": _Index(Port, lambda p: (p.switch, p.number)),
     "port by iface": _Index(Port, lambda p: p.iface_id),
 }
 _INDEXES_OF: Mapping[type[Record], tuple[tuple[str, Callable[[Any], Hashable]], ...]] = {
@@ -145,8 +148,8 @@ class Lookups:
     @property
     def generation(self) -> int:
         """Intent's generation in this view; 0 before the first change."""
-        row = self._store.records[RECORD_CLASSES[0]].get(())
-        return cast(int, getattr(row, "generation", 0))
+        row = self.get(Global, ())
+        return 0 if row is None else row.generation
 
     def service_at(self, vip: str, port: int, protocol: str) -> Service | None:
         """The service that has this VIP, port and protocol."""
@@ -175,6 +178,14 @@ class Lookups:
     def containers_on_iface(self, iface_id: str) -> tuple[Container, ...]:
         """Every container attached through this interface (one pod may serve several services)."""
         return self._listed(Container, "container by iface", iface_id)
+
+    def containers_on_port(self, switch: str, switch_port: str) -> tuple[Container, ...]:
+        """Every container registered at this port of a switch, as it was named there."""
+        return self._listed(Container, "container by port", (switch, switch_port))
+
+    def port_numbered(self, switch: str, number: int) -> Port | None:
+        """The port of a switch with this OpenFlow number."""
+        return self._one(Port, "port by number", (switch, number))
 
     def ports_of(self, switch: str) -> tuple[Port, ...]:
         """Every port of the switch with this datapath id."""

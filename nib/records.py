@@ -19,6 +19,7 @@ from nib.errors import FieldError
 from nib.fields import (
     MAX_INTEGER,
     MAX_NUMBER,
+    MAX_PORT_NUMBER,
     check_boolean,
     check_choice,
     check_dpid,
@@ -202,7 +203,7 @@ class Port:
     def __post_init__(self) -> None:
         check_dpid("switch", self.switch)
         check_text("name", self.name, 63)
-        check_integer("number", self.number, 0, MAX_NUMBER)
+        check_integer("number", self.number, 0, MAX_PORT_NUMBER)
         check_mac("mac", self.mac)
         if self.iface_id is not None:
             check_text("iface_id", self.iface_id)

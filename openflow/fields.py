@@ -134,6 +134,7 @@ def _fields() -> dict[str, Field]:
         ("tcp_dst", 16, DECIMAL, "tp_dst", "tcp_dst", "NXM_OF_TCP_DST"),
         ("udp_src", 16, DECIMAL, "tp_src", "udp_src", "NXM_OF_UDP_SRC"),
         ("udp_dst", 16, DECIMAL, "tp_dst", "udp_dst", "NXM_OF_UDP_DST"),
+        ("tcp_flags", 16, HEX, "tcp_flags", "tcp_flags_nxm", "NXM_NX_TCP_FLAGS"),
         ("icmp_type", 8, DECIMAL, "icmp_type", "icmpv4_type", "NXM_OF_ICMP_TYPE"),
         ("icmp_code", 8, DECIMAL, "icmp_code", "icmpv4_code", "NXM_OF_ICMP_CODE"),
         ("arp_op", 16, DECIMAL, "arp_op", "arp_op", "NXM_OF_ARP_OP"),

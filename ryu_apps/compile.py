@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple
 from gateway_lb import pipeline
 from gateway_lb.lifecycle import is_ready
 from gateway_lb.pipeline import Placed
+from gateway_lb.placement import port_of
 from gateway_lb.slots import slot_table
 from nib.mirror import Lookups, RowChange
 from nib.records import Container, Port, Record, Service, SlotTable, Switch
@@ -105,18 +106,6 @@ def next_slots(service: str, view: Lookups) -> SlotTable | None:
         if is_ready(container) and port_of(container, view) is not None
     }
     return SlotTable(service, slot_table(before.slots if before else (), weights))
-
-
-def port_of(container: Container, view: Lookups) -> Port | None:
-    """The port that the container is behind, on whatever switch; None while there is no such."""
-    if container.iface_id is not None:
-        return view.port_with_iface(container.iface_id)
-    if container.switch is None or container.switch_port is None:
-        return None
-    named = view.get(Port, (container.switch, container.switch_port))
-    if named is not None or not container.switch_port.isdigit():
-        return named
-    return view.port_numbered(container.switch, int(container.switch_port))
 
 
 def _host_rules(address: str, view: Lookups) -> Rules:

@@ -125,15 +125,17 @@ def _same_flow(wanted: Flow, held: Flow | None) -> bool:
     )
 
 
-def _absent(desired: Mapping, installed: Mapping) -> tuple[V, ...]:
+def _absent(desired: Mapping[K, V], installed: Mapping[K, V]) -> tuple[V, ...]:
     return tuple(value for key, value in desired.items() if key not in installed)
 
 
-def _altered(desired: Mapping, installed: Mapping) -> tuple[V, ...]:
+def _altered(desired: Mapping[K, V], installed: Mapping[K, V]) -> tuple[V, ...]:
     return tuple(
         value for key, value in desired.items() if key in installed and installed[key] != value
     )
 
 
-def _unwanted(leaving: Mapping, desired: Mapping, installed: Mapping) -> tuple[V, ...]:
+def _unwanted(
+    leaving: Mapping[K, V], desired: Mapping[K, V], installed: Mapping[K, V]
+) -> tuple[V, ...]:
     return tuple(installed[key] for key in leaving if key not in desired and key in installed)

@@ -7,10 +7,17 @@ room imports these names and nothing of either framework.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, Final
+
+LOG = logging.getLogger(__name__)
+
+Handler = Callable[[Any, Any], None]
 
 _KNOWN: Final = ("os_ken", "ryu")
 
@@ -41,10 +48,62 @@ nicira_ext: Final[Any] = _part("ofproto.nicira_ext")
 ofproto_protocol: Final[Any] = _part("ofproto.ofproto_protocol")
 
 App: Any = app_manager.OSKenApp if NAME == "os_ken" else app_manager.RyuApp
-on: Final[Any] = handler.set_ev_cls
 
 # Phases of a connection to a switch.
 CONFIG: Final = handler.CONFIG_DISPATCHER
 MAIN: Final = handler.MAIN_DISPATCHER
 DEAD: Final = handler.DEAD_DISPATCHER
 EVERY_PHASE: Final = [handler.HANDSHAKE_DISPATCHER, CONFIG, MAIN]
+
+
+def on(event: Any, phases: Any) -> Callable[[Handler], Handler]:
+    """Decorates an app's handler of an event in some phases of a connection.
+
+    An exception in it is logged: under os-ken's native threads it would end the app in silence.
+    """
+
+    def decorated(handle: Handler) -> Handler:
+        @functools.wraps(handle)
+        def guarded(app: Any, message: Any) -> None:
+            try:
+                handle(app, message)
+            except Exception:
+                LOG.exception("%s failed", handle.__qualname__)
+
+        marked: Handler = handler.set_ev_cls(event, phases)(guarded)
+        return marked
+
+    return decorated
+
+
+def is_open(datapath: Any) -> bool:
+    """Whether the connection still stands; os-ken closes the socket before it says so."""
+    return bool(datapath.state != DEAD and datapath.socket.fileno() >= 0)
+
+
+def send(datapath: Any, messages: bytes) -> None:
+    """Queue encoded messages, unless the connection is gone: os-ken can block for ever there."""
+    if is_open(datapath):
+        datapath.send(messages)
+
+
+def end(datapath: Any) -> None:
+    """Give up a connection whose socket is closed.
+
+    os-ken's sending thread waits on its queue for ever then; an empty message wakes it, and it sees
+    that the connection is dead.
+    """
+    datapath.close()
+    datapath.send(b"")
+
+
+def bridge_name(datapath: Any) -> str:
+    """The name of the switch's local port, which in Open vSwitch is the bridge's; "" if unknown."""
+    local = (datapath.ports or {}).get(ofproto.OFPP_LOCAL)
+    return "" if local is None else port_name(local)
+
+
+def port_name(port: Any) -> str:
+    """The name in a port description."""
+    raw: bytes = port.name
+    return raw.rstrip(b"\0").decode(errors="replace")

@@ -8,6 +8,7 @@ os-ken the controller has its own start, and nothing here is imported.
 import importlib
 import importlib.util
 import sys
+import warnings
 from collections.abc import Sequence
 
 _MISSING = "prewire-ryu-manager: classic Ryu is not installed here; make ryu, or use os-ken instead"
@@ -18,7 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if any(importlib.util.find_spec(name) is None for name in ("ryu", "eventlet")):
         print(_MISSING, file=sys.stderr)  # noqa: T201
         return 2
-    wsgi = importlib.import_module("eventlet.wsgi")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # eventlet announces its own end at every start
+        wsgi = importlib.import_module("eventlet.wsgi")
     if not hasattr(wsgi, "ALREADY_HANDLED"):
         wsgi.ALREADY_HANDLED = object()  # type: ignore[attr-defined]
     manager = importlib.import_module("ryu.cmd.manager")

@@ -42,6 +42,9 @@ from ryu_apps.framework import nicira_ext, ofproto, ofproto_protocol, parser
 # Messages are built for a protocol version, not for a connection: their bytes can be kept.
 _PROTOCOL: Final = ofproto_protocol.ProtocolDesc(version=ofproto.OFP_VERSION)
 
+# More parts of a multipart reply follow.
+MORE: Final[int] = ofproto.OFPMPF_REPLY_MORE
+
 _CONTROLLER_BYTES: Final = 128
 _LENGTH: Final = struct.Struct("!H")
 _LENGTH_OFFSET: Final = 2  # of the length in every OpenFlow message's header

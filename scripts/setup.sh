@@ -53,7 +53,8 @@ install_packages() {
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
   fi
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q && apt-get install -q -y --no-install-recommends "$@" || rc=$?
+  apt-get update -q &&
+    apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" || rc=$?
   if [[ $made == yes ]]; then
     rm -f "$policy"
     trap - EXIT
@@ -61,14 +62,14 @@ install_packages() {
   return "$rc"
 }
 
-# Nor shall the services that came with the packages start at the next boot. Open vSwitch may.
+# Nor shall web and metrics services that came with the packages start at the next boot.
 disable_services() {
-  local package
+  local package unit
   [[ -d /run/systemd/system ]] || return 0
   for package in "$@"; do
+    unit=${package%-light}.service
     case $package in
-      nginx-light) systemctl disable --now nginx ;;
-      prometheus) systemctl disable --now prometheus prometheus-node-exporter ;;
+      nginx-light | prometheus) ! systemctl cat "$unit" || systemctl disable --now "$unit" ;;
     esac
   done
 }
@@ -133,16 +134,15 @@ PYTHON
 
 setup_ryu() {
   local python stamp old="$PWD/$STAMPS/ryu-build.txt"
-  # Ryu 4.34 builds only with setuptools < 58, which Python 3.12 can no longer load.
-  python=$(python_where "sys.version_info[:2] == (3, 11)") ||
-    fail "classic Ryu 4.34 needs Python 3.11; install it or set PYTHON. os-ken needs nothing of it"
+  python=$(python_where "(3, 11) <= sys.version_info < (3, 13)") ||
+    fail "classic Ryu 4.34 needs Python 3.11 or 3.12; install one or set PYTHON"
   stamp=$(wanted "$python")
   ! is_done .venv-ryu ryu "$stamp" || return 0
   rm -f "$STAMPS/ryu"
-  echo 'setuptools<58' >"$old"
+  # Ryu's build calls what setuptools 67 no longer has; Python 3.12 cannot load those before 66.1.
+  echo 'setuptools>=66.1,<67' >"$old"
   own_requirements "$python" >"$STAMPS/ryu-needs.txt"
   step "made .venv-ryu with $("$python" -V)" "$python" -m venv --clear .venv-ryu
-  step "made way for Ryu's build" .venv-ryu/bin/pip install -q -c "$old" setuptools wheel
   # Ryu's requirement files ask for an eventlet that no current Python runs, hence --no-deps.
   step "installed classic Ryu 4.34" \
     env PIP_CONSTRAINT="$old" PIP_BUILD_CONSTRAINT="$old" \
@@ -158,6 +158,8 @@ setup_ryu() {
 
 (($#)) || fail "say what to set up: system, venv, ryu"
 mkdir -p "$STAMPS"
+exec 9>"$STAMPS/lock"
+flock 9 # one at a time
 : >"$LOG"
 for what in "$@"; do
   case $what in

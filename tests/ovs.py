@@ -153,13 +153,21 @@ class PrivateOvs:
 
     def set_controller(self, bridge: str, *targets: str) -> None:
         """Connect a bridge to controllers, such as "tcp:127.0.0.1:6653"; retries every second."""
-        backoff = ("--", "set", "Controller", bridge, "max_backoff=1000")
-        self.vsctl("set-controller", bridge, *targets, *backoff)
+        ids = [f"@c{number}" for number in range(len(targets))]
+        command = ["set", "Bridge", bridge, f"controller=[{','.join(ids)}]"]
+        for name, target in zip(ids, targets, strict=True):
+            command += ["--", f"--id={name}", "create", "Controller"]
+            command += [f'target="{target}"', "max_backoff=1000"]
+        self.vsctl(*command)
 
-    def await_controller(self, bridge: str, *, is_connected: bool = True) -> None:
-        """Return when the bridge is (or is no longer) connected; OvsError after 15 seconds."""
-        wanted = str(is_connected).lower()
-        self.vsctl("wait-until", "Controller", bridge, f"is_connected={wanted}")
+    def await_controller(self, bridge: str) -> None:
+        """Return when the bridge is connected to all its controllers; OvsError after 15 seconds.
+
+        ovs-vswitchd tells the database only every 5 seconds; a controller itself knows sooner.
+        """
+        uuids = self.vsctl("--bare", "get", "Bridge", bridge, "controller").strip("[]\n")
+        for uuid in uuids.split(", "):
+            self.vsctl("wait-until", "Controller", uuid, "is_connected=true")
 
     def restart_vswitchd(self) -> None:
         """Kill ovs-vswitchd and start it again: bridges come back, flows and conntrack do not.
@@ -189,10 +197,11 @@ class PrivateOvs:
         namespace = ["unshare", "--net"] if self.flavour == "netdev" else []
         self._vswitchd = self._spawn(namespace, "ovs-vswitchd", self.database, *options)
         self._await_file(self._vswitchd, self.directory / "ovs-vswitchd.pid")
-        self.vsctl("init")  # returns when ovs-vswitchd has followed the database
+        # a change, because ovs-vsctl waits for ovs-vswitchd only when it changed something
+        self.vsctl("set", "Open_vSwitch", ".", f"external_ids:vswitchd={self._vswitchd.pid}")
 
     def _spawn(self, prefix: Sequence[str], program: str, *args: str) -> subprocess.Popen[bytes]:
-        """A daemon in the foreground that does not outlive the test run, even a killed one."""
+        """A daemon in the foreground that does not outlive the thread that started it."""
         (self.directory / f"{program}.pid").unlink(missing_ok=True)
         log = f"--log-file={self.directory / program}.log"
         quiet = ("--no-chdir", "--pidfile", "-vconsole:off", "-vsyslog:off", log)

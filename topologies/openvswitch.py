@@ -11,7 +11,7 @@ It knows nothing of topologies and programs no flows.
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,25 @@ def tagged_bridges(key: str, value: str) -> tuple[str, ...]:
         vsctl("--no-wait", "--format=json", "--columns=name,external_ids", "list", "Bridge")
     )["data"]
     return tuple(name for name, (_, ids) in rows if [key, value] in ids)
+
+
+def set_controllers(bridge: str, targets: Sequence[str]) -> None:
+    """Connect a bridge to these controllers; a lost connection is retried every second."""
+    ids = [f"@c{number}" for number in range(len(targets))]
+    command = ["set", "Bridge", bridge, f"controller=[{','.join(ids)}]"]
+    for name, target in zip(ids, targets, strict=True):
+        command += ["--", f"--id={name}", "create", "Controller"]
+        command += [f'target="{target}"', "max_backoff=1000"]
+    vsctl(*command)
+
+
+def await_controllers(bridge: str, timeout_s: int) -> None:
+    """Return when the bridge is connected to all its controllers, else NetworkError.
+
+    ovs-vswitchd tells the database of a connection only every 5 seconds.
+    """
+    for uuid in vsctl("--bare", "get", "Bridge", bridge, "controller").strip("[]\n").split(", "):
+        vsctl("wait-until", "Controller", uuid, "is_connected=true", timeout_s=timeout_s)
 
 
 def delete_bridges(names: Iterable[str]) -> None:

@@ -54,8 +54,9 @@ class WebServer:
             raise NetworkError("nginx is not installed: apt-get install nginx-light")
         pid_file = self._directory / "nginx.pid"
         pid_file.unlink(missing_ok=True)
-        errors = str(self._directory / "error.log")
-        configured = ["-p", str(self._directory), "-c", "nginx.conf", "-e", errors]
+        errors = self._directory / "error.log"
+        errors.write_text("")
+        configured = ["-p", str(self._directory), "-c", "nginx.conf", "-e", str(errors)]
         self._process = self._start([nginx, *configured])
         self._await_pid_file(self._process, pid_file)
 
@@ -86,8 +87,12 @@ class WebServer:
             except subprocess.TimeoutExpired:
                 if time.monotonic() < deadline:
                     continue
-            complaint = (self._directory / "error.log").read_text().strip() or "no reason given"
-            raise NetworkError(f"nginx of {self._name} does not start: {complaint}")
+            raise NetworkError(f"nginx of {self._name} does not start: {self._complaint()}")
+
+    def _complaint(self) -> str:
+        log = self._directory / "error.log"
+        fatal = [line for line in log.read_text().splitlines() if "[emerg]" in line]
+        return fatal[0].partition("[emerg] ")[2] if fatal else f"no reason in {log}"
 
 
 def configuration(host: HostSpec, directory: Path) -> str:

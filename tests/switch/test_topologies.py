@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from topologies.errors import NetworkError
 from topologies.ledger import Leftovers
 from topologies.mininet_net import RunningNetwork, clean_leftovers, running
 from topologies.processes import ProcessId, identity, is_alive
-from topologies.spec import single_switch
+from topologies.spec import LinkSpec, NetworkSpec, SwitchSpec, single_switch
 
 pytestmark = pytest.mark.root
 
@@ -47,9 +48,7 @@ def network(
 ) -> Iterator[RunningNetwork]:
     """One network for the tests that only look at it; without a controller, it just forwards."""
     with running(SPEC, state_dir=tmp_path_factory.mktemp("shared")) as up:
-        subprocess.run(
-            ["ovs-ofctl", "-O", "OpenFlow13", "add-flow", "pw-s1", "actions=NORMAL"], check=True
-        )
+        forward_everything("pw-s1")
         yield up
 
 
@@ -198,13 +197,32 @@ def test_one_network_at_a_time(tmp_path: Path) -> None:
         child.communicate(timeout=20)
 
 
-def test_an_unreachable_controller_is_reported(tmp_path: Path) -> None:
-    target = "tcp:127.0.0.1:1"
-    with running(SPEC, [target], state_dir=tmp_path) as network:
-        assert openvswitch.vsctl("get-controller", "pw-s1").strip() == target
-        assert openvswitch.vsctl("get", "Controller", "pw-s1", "max_backoff").strip() == "1000"
+def test_unreachable_controllers_are_reported(tmp_path: Path) -> None:
+    targets = ["tcp:127.0.0.1:1", "tcp:127.0.0.1:2"]
+    with running(SPEC, targets, state_dir=tmp_path) as network:
+        assert sorted(openvswitch.vsctl("get-controller", "pw-s1").split()) == targets
+        backoff = openvswitch.vsctl("--bare", "--columns=max_backoff", "list", "Controller")
+        assert backoff.split() == ["1000", "1000"]
         with pytest.raises(NetworkError, match="pw-s1 reached no controller within 1 s"):
             network.await_controllers(timeout_s=1)
+
+
+def test_several_switches_carry_traffic(tmp_path: Path) -> None:
+    one = single_switch(containers=1)
+    moved = replace(one.links[-1], b="s2", b_port=1)
+    trunk = LinkSpec("s1", "s2", 9, 9)
+    switches = (*one.switches, SwitchSpec("s2", 2))
+    spec = NetworkSpec(one.hosts, switches, (*one.links[:-1], moved, trunk))
+    with running(spec, state_dir=tmp_path) as network:
+        for switch in spec.switches:
+            forward_everything(switch.bridge)
+        answer = network.run("client", ["curl", "-s", "--max-time", "5", URL])
+    assert '"c1"' in answer.stdout
+    assert leftover_names() == []
+
+
+def forward_everything(bridge: str) -> None:
+    processes.run(["ovs-ofctl", "-O", "OpenFlow13", "add-flow", bridge, "actions=NORMAL"])
 
 
 def tag_of(state_dir: Path) -> str:

@@ -1,0 +1,52 @@
+"""Where a container is: the port of the switch it is behind.
+
+A container says where it is by switch and port, or by the iface-id of its interface; the database's
+ports, which controllers keep as the switches have them, give the rest.
+"""
+
+from __future__ import annotations
+
+from nib.errors import FieldError
+from nib.mirror import Lookups
+from nib.records import Container, Port, Switch
+
+
+def port_of(container: Container, view: Lookups) -> Port | None:
+    """The port that the container is behind; None while no switch reports such a port."""
+    if container.iface_id is not None:
+        return view.port_with_iface(container.iface_id)
+    if container.switch is None or container.switch_port is None:
+        return None
+    return port_called(container.switch, container.switch_port, view)
+
+
+def port_called(dpid: str, called: str, view: Lookups) -> Port | None:
+    """A switch's port by its name, or by its OpenFlow number in decimal."""
+    named = view.get(Port, (dpid, called))
+    if named is not None or not called.isdigit():
+        return named
+    return view.port_numbered(dpid, int(called))
+
+
+def switch_called(called: str, view: Lookups) -> Switch:
+    """A switch by its datapath id or its bridge's name. FieldError where that names none or two."""
+    known = view.get(Switch, called.lower().removeprefix("0x"))
+    if known is not None:
+        return known
+    named = [switch for switch in view.all(Switch) if switch.name == called]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise FieldError(
+            "switch",
+            f"{len(named)} bridges are called {called!r}",
+            f"give the datapath id: {', '.join(sorted(switch.dpid for switch in named))}",
+        )
+    known_names = sorted(f"{switch.name} ({switch.dpid})" for switch in view.all(Switch))
+    raise FieldError(
+        "switch",
+        f"no switch {called!r} has connected",
+        f"give one of: {', '.join(known_names)}"
+        if known_names
+        else "connect it first: ovs-vsctl set-controller BRIDGE tcp:CONTROLLER:6653",
+    )

@@ -1,0 +1,47 @@
+"""Has every switch acknowledged a generation of intent?
+
+Controllers note in each Switch row the generation whose barrier it answered. A write is applied
+when all switches known have noted its generation or a later one; a switch that is known but not
+connected holds that back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from nib.database import Nib
+from nib.errors import NibError
+from nib.mirror import Lookups
+from nib.records import Switch
+
+
+class NotApplied(NibError):
+    """Some switches did not acknowledge in time. The write itself is stored and stays."""
+
+    def __init__(self, generation: int, waiting: list[Switch]) -> None:
+        self.generation = generation
+        self.waiting = waiting
+        names = "; ".join(_state(switch) for switch in waiting)
+        super().__init__(f"stored as generation {generation}, not yet applied by: {names}")
+
+
+def switches_behind(view: Lookups, generation: int) -> list[Switch]:
+    """The switches that have not acknowledged this generation."""
+    return [switch for switch in view.all(Switch) if switch.applied < generation]
+
+
+async def applied(nib: Nib, generation: int, timeout_s: float) -> None:
+    """Return when all switches acknowledged the generation; NotApplied after `timeout_s`."""
+    future = nib.when(lambda view: not switches_behind(view, generation))
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(future), timeout_s)
+    except TimeoutError:
+        with nib.view() as view:
+            raise NotApplied(generation, switches_behind(view, generation)) from None
+
+
+def _state(switch: Switch) -> str:
+    name = f"{switch.name} ({switch.dpid})"
+    if not switch.connected:
+        return f"{name} is not connected"
+    return f"{name} has a problem: {switch.problem}" if switch.problem else name

@@ -1,0 +1,58 @@
+"""What the controller's apps share: settings, the database connection, the metrics registry.
+
+Made once in a process, before the apps, by the framework (`_CONTEXTS`). Settings come from the
+environment alone, so that `ryu-manager` and `prewire controller` run the same apps.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nib.database import Nib
+from ryu_apps.measures import Measures
+
+_SYSTEM_SWITCH_DB = Path("/var/run/openvswitch/db.sock")
+
+
+def _system_switch_db() -> str:
+    return f"unix:{_SYSTEM_SWITCH_DB}" if _SYSTEM_SWITCH_DB.exists() else ""
+
+
+class ControllerSettings(BaseSettings):
+    """Settings of the controller process, from PREWIRE_... variables."""
+
+    model_config = SettingsConfigDict(env_prefix="PREWIRE_", extra="ignore")
+
+    nib: str = Field(
+        default="unix:/var/lib/prewire/nib.sock", description="OVSDB remote of the NIB"
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="address that /metrics listens on")
+    metrics_port: int = Field(default=9686, ge=0, le=65535, description="port of /metrics; 0: none")
+    switch_db: str = Field(
+        default_factory=_system_switch_db,
+        description="OVSDB remote of the switches' own database, for iface-ids; empty: none",
+    )
+    stats_seconds: float = Field(
+        default=5.0, gt=0, description="how often switches' counters are read"
+    )
+    controller_name: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}",
+        description="how this controller signs its leadership",
+    )
+
+
+class ControllerContext:
+    """Opens the database; NibUnavailable or SchemaMismatch where it cannot be used."""
+
+    def __init__(self) -> None:
+        self.settings = ControllerSettings()
+        self.registry = CollectorRegistry()
+        self.measures = Measures(self.registry)
+        self.nib = Nib(self.settings.nib, "controller")
+        self.nib.start()

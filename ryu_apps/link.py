@@ -1,0 +1,187 @@
+"""One switch's OpenFlow connection: carries a session's steps out and gathers the answers.
+
+Owns message ids, the encoding of batches, and the pieces of a read-back. A read-back is over when
+flows, groups and meters have all arrived.
+
+Must not know: what the rules mean, the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any, Final
+
+from openflow.cookies import with_epoch
+from openflow.text import flow_text, group_text, meter_text
+from openflow.values import Flow, Group, Meter
+from ryu_apps import framework, wire
+from ryu_apps.diff import Changes, Installed
+
+# Messages go to the framework's queue in pieces of this many bytes, not one by one.
+_PIECE: Final = 1 << 16
+
+Rule = Flow | Group | Meter
+
+
+@dataclass(slots=True)
+class ReadBackResult:
+    """What a switch holds: `installed`, and flows and groups that prewire cannot even express."""
+
+    installed: Installed = field(default_factory=Installed)
+    foreign: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch under way: its barrier's id, what each message id stood for, what was refused."""
+
+    barrier: int
+    sent: dict[int, Rule]
+    refused: list[str] = field(default_factory=list)
+
+
+class Link:
+    """Sends to one datapath, and says when an answer completes what was asked."""
+
+    def __init__(self, datapath: Any, epoch: int) -> None:
+        self.datapath = datapath
+        self.messages_sent = 0
+        self.errors = 0
+        self._epoch = epoch
+        self._xids = count(1)
+        self._read = ReadBackResult()
+        self._requests: set[int] = set()
+        self._batch: _Batch | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection still stands."""
+        return framework.is_open(self.datapath)
+
+    def send(self, *messages: bytes) -> None:
+        """Queue messages; they are lost, as the switch is, where the connection is gone."""
+        for piece in _pieces(messages):
+            framework.send(self.datapath, piece)
+
+    def ask_features(self) -> None:
+        """Ask which groups the switch has."""
+        self.send(wire.group_features_request(next(self._xids)))
+
+    def read_back(self) -> None:
+        """Ask for all that the switch holds."""
+        self._read = ReadBackResult()
+        xids = [next(self._xids) for _ in range(3)]
+        self._requests = set(xids)
+        self.send(
+            wire.flows_request(xids[0]), wire.groups_request(xids[1]), wire.meters_request(xids[2])
+        )
+
+    def program(self, changes: Changes) -> None:
+        """Send a batch and its barrier."""
+        sent: dict[int, Rule] = {}
+        messages = []
+        for encode, rule in self._encoders(changes):
+            xid = next(self._xids)
+            sent[xid] = rule
+            messages.append(encode(rule, xid))
+        barrier = next(self._xids)
+        self._batch = _Batch(barrier, sent)
+        self.messages_sent += len(messages)
+        self.send(*messages, wire.barrier(barrier))
+
+    def reply(self, message: Any, read: Callable[[Any], Rule]) -> ReadBackResult | None:
+        """A part of a read-back; returns the whole when this was the last part."""
+        if message.xid not in self._requests:
+            return None
+        for entry in message.body:
+            self._keep(entry, read)
+        if message.flags & wire.MORE:
+            return None
+        self._requests.discard(message.xid)
+        return None if self._requests else self._read
+
+    def refused(self, message: Any) -> None:
+        """An error message: remember what it refused."""
+        self.errors += 1
+        rule = self._batch.sent.get(message.xid) if self._batch else None
+        if self._batch is not None and rule is not None:
+            self._batch.refused.append(_refusal(rule, wire.error_of(message)))
+
+    def barrier(self, xid: int) -> list[str] | None:
+        """A barrier reply: what the batch was refused, or None where it is not the batch's."""
+        if self._batch is None or self._batch.barrier != xid:
+            return None
+        refused, self._batch = self._batch.refused, None
+        return refused
+
+    def _encoders(self, changes: Changes) -> Iterator[tuple[Callable[[Any, int], bytes], Rule]]:
+        for encode, rules in (
+            (wire.meter_add, changes.add_meters),
+            (wire.meter_modify, changes.modify_meters),
+            (wire.group_add, changes.add_groups),
+            (wire.group_modify, changes.modify_groups),
+            (wire.flow_put, [self._stamped(flow) for flow in changes.put_flows]),
+            (wire.flow_delete, changes.delete_flows),
+            (wire.group_delete, changes.delete_groups),
+            (wire.meter_delete, changes.delete_meters),
+        ):
+            for rule in rules:
+                yield encode, rule
+
+    def _stamped(self, flow: Flow) -> Flow:
+        return replace(flow, cookie=with_epoch(flow.cookie, self._epoch))
+
+    def _keep(self, entry: Any, read: Callable[[Any], Rule]) -> None:
+        try:
+            rule = read(entry)
+        except wire.NotOurs:
+            self._read.foreign.append(str(entry))
+            return
+        installed = self._read.installed
+        match rule:
+            case Flow():
+                installed.flows[rule.key] = rule
+            case Group():
+                installed.groups[rule.group_id] = rule
+            case Meter():
+                installed.meters[rule.meter_id] = rule
+
+
+def _pieces(messages: tuple[bytes, ...]) -> Iterator[bytes]:
+    piece = bytearray()
+    for message in messages:
+        piece += message
+        if len(piece) >= _PIECE:
+            yield bytes(piece)
+            piece = bytearray()
+    if piece:
+        yield bytes(piece)
+
+
+# What an operator can do about an error, by its code's name without its number.
+_REMEDIES: Final = {
+    "OFPBAC_BAD_EXPERIMENTER": "the switch must be Open vSwitch 2.6 or later, with conntrack",
+    "OFPBAC_BAD_EXP_TYPE": "the switch must be Open vSwitch 2.6 or later, with conntrack",
+    "OFPBAC_BAD_TYPE": "the switch must be Open vSwitch 2.6 or later, with conntrack",
+    "OFPFMFC_TABLE_FULL": "raise the flow_limit of its Flow_Table, or remove services",
+    "OFPGMFC_OUT_OF_GROUPS": "remove services, or groups that others installed",
+    "OFPMMFC_OUT_OF_METERS": "remove policies with limits, or meters that others installed",
+}
+
+
+def _refusal(rule: Rule, error: wire.SwitchError) -> str:
+    remedy = _REMEDIES.get(error.code.partition("(")[0])
+    text = f"refused {_text(rule)}: {error.kind} {error.code}"
+    return f"{text}; {remedy}" if remedy else text
+
+
+def _text(rule: Rule) -> str:
+    match rule:
+        case Flow():
+            return flow_text(rule)
+        case Group():
+            return group_text(rule)[:200]
+        case Meter():
+            return meter_text(rule)

@@ -1,0 +1,172 @@
+"""The counters read from switches, as Prometheus metrics.
+
+Takes readings of flows, groups and ports; at a scrape names them by the database's services,
+containers and ports. What no longer exists there is forgotten. No label names a client or a flow.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from nib.database import Nib
+from nib.mirror import Lookups
+from nib.records import Port, Service, SlotTable
+from openflow.cookies import GROUP_IDS, Kind
+from ryu_apps.counters import Series, Totals, series_of
+
+# Metric name after "prewire_port_", attribute of a port statistics entry, what it says.
+_PORT_COUNTERS: Final = (
+    ("receive_packets", "rx_packets", "Packets that came in by the port."),
+    ("transmit_packets", "tx_packets", "Packets that left by the port."),
+    ("receive_bytes", "rx_bytes", "Bytes that came in by the port."),
+    ("transmit_bytes", "tx_bytes", "Bytes that left by the port."),
+    ("receive_dropped", "rx_dropped", "Packets dropped on their way in."),
+    ("transmit_dropped", "tx_dropped", "Packets dropped on their way out."),
+    ("receive_errors", "rx_errors", "Packets received in error."),
+    ("transmit_errors", "tx_errors", "Packets that could not be sent for an error."),
+)
+
+# Labels by the kind of object.
+_LABELS: Final = {Kind.SERVICE: ["service"], Kind.CONTAINER: ["service", "container"]}
+
+Counted = tuple[int, int]  # packets, bytes
+
+
+class Readings(Collector):
+    """Readings may come, and scrapes go, in any thread."""
+
+    def __init__(self, nib: Nib) -> None:
+        self._nib = nib
+        self._lock = threading.Lock()
+        self._flows: Totals[tuple[str, Series]] = Totals()
+        self._groups: Totals[tuple[str, int]] = Totals()
+        self._ports: Totals[tuple[str, int]] = Totals()
+
+    def flows(self, dpid: str, entries: Iterable[Any]) -> None:
+        """Take a reading of flows: packets and bytes by what they count."""
+        with self._lock:
+            for entry in entries:
+                series = series_of(entry.cookie, entry.table_id)
+                if series is not None:
+                    self._flows.read((dpid, series), (entry.packet_count, entry.byte_count))
+
+    def groups(self, dpid: str, entries: Iterable[Any]) -> None:
+        """Take a reading of groups: packets by service number."""
+        with self._lock:
+            for entry in entries:
+                if entry.group_id in GROUP_IDS:
+                    number = entry.group_id - GROUP_IDS.start
+                    self._groups.read((dpid, number), (entry.packet_count,))
+
+    def ports(self, dpid: str, entries: Iterable[Any]) -> None:
+        """Take a reading of ports: the _PORT_COUNTERS by port number."""
+        with self._lock:
+            for entry in entries:
+                values = tuple(getattr(entry, name) for _, name, _ in _PORT_COUNTERS)
+                self._ports.read((dpid, entry.port_no), values)
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics; the registry calls it at every scrape."""
+        with self._lock, self._nib.view() as view:
+            metrics = [*self._flow_metrics(view), self._group_metric(view)]
+            metrics += [*self._port_metrics(view), _slot_metric(view)]
+        yield from metrics
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing in advance: names do not depend on it, and the database may not be loaded."""
+        return iter(())
+
+    def _flow_metrics(self, view: Lookups) -> list[Metric]:
+        self._flows.keep(lambda key: _names(key[1], view) is not None)
+        connections = {kind: _connections(kind) for kind in _LABELS}
+        packets = {kind: _traffic(kind, "packets") for kind in _LABELS}
+        sizes = {kind: _traffic(kind, "bytes") for kind in _LABELS}
+        for series, (count, size) in self._summed(view).items():
+            labels = _names(series, view) or []
+            if series.what == "new":
+                connections[series.kind].add_metric(labels, count)
+            else:
+                packets[series.kind].add_metric([*labels, series.what], count)
+                sizes[series.kind].add_metric([*labels, series.what], size)
+        return [*connections.values(), *packets.values(), *sizes.values()]
+
+    def _summed(self, view: Lookups) -> dict[Series, Counted]:
+        """Totals over all switches; what comes from a service is what its containers send."""
+        sums: dict[Series, Counted] = {}
+        for (_, series), (packets, size) in self._flows:
+            _add(sums, series, packets, size)
+        for series, (packets, size) in list(sums.items()):
+            container = view.container_numbered(series.number)
+            if series.kind is Kind.CONTAINER and series.what == "from" and container is not None:
+                service = view.need(Service, container.service)
+                _add(sums, Series(Kind.SERVICE, service.number, "from"), packets, size)
+        return sums
+
+    def _group_metric(self, view: Lookups) -> Metric:
+        family = CounterMetricFamily(
+            "prewire_service_group_packets",
+            "First packets of connections that the service's group gave to a container.",
+            labels=["switch", "service"],
+        )
+        for (dpid, number), (packets,) in self._groups:
+            service = view.service_numbered(number)
+            if service is not None:
+                family.add_metric([dpid, service.name], packets)
+        return family
+
+    def _port_metrics(self, view: Lookups) -> Iterator[Metric]:
+        names = {(port.switch, port.number): port.name for port in view.all(Port)}
+        self._ports.keep(names.__contains__)
+        for place, (metric, _, text) in enumerate(_PORT_COUNTERS):
+            family = CounterMetricFamily(f"prewire_port_{metric}", text, labels=["switch", "port"])
+            for key, values in self._ports:
+                family.add_metric([key[0], names[key]], values[place])
+            yield family
+
+
+def _add(sums: dict[Series, Counted], series: Series, packets: int, size: int) -> None:
+    before = sums.get(series, (0, 0))
+    sums[series] = (before[0] + packets, before[1] + size)
+
+
+def _names(series: Series, view: Lookups) -> list[str] | None:
+    """Label values of a series' object; None where it no longer exists."""
+    if series.kind is Kind.SERVICE:
+        service = view.service_numbered(series.number)
+        return None if service is None else [service.name]
+    container = view.container_numbered(series.number)
+    return None if container is None else [container.service, container.id]
+
+
+def _connections(kind: Kind) -> CounterMetricFamily:
+    return CounterMetricFamily(
+        f"prewire_{kind.name.lower()}_new_connections",
+        f"Connections that began to this {kind.name.lower()} (UDP: packets before the answer).",
+        labels=_LABELS[kind],
+    )
+
+
+def _traffic(kind: Kind, unit: str) -> CounterMetricFamily:
+    return CounterMetricFamily(
+        f"prewire_{kind.name.lower()}_{unit}",
+        f"{unit.capitalize()} to and from this {kind.name.lower()}.",
+        labels=[*_LABELS[kind], "direction"],
+    )
+
+
+def _slot_metric(view: Lookups) -> Metric:
+    family = GaugeMetricFamily(
+        "prewire_container_slots",
+        "Slots of the service's group that lead to this container.",
+        labels=["service", "container"],
+    )
+    for table in view.all(SlotTable):
+        for container in view.containers_of(table.service):
+            slots = table.slots.count(container.number)
+            family.add_metric([container.service, container.id], slots)
+    return family

@@ -1,0 +1,318 @@
+"""The app that keeps switches as intent wants them.
+
+Watches the database, compiles what changed, and carries every switch's session on: read-back,
+batches, barriers, acknowledgement. What it decides and learns (slot tables, generations that
+switches acknowledged, problems) goes back into the database. All of it happens in one thread, the
+mailbox's; the framework's handlers and the database's callbacks only post to it.
+
+Must not know: how flows look (`gateway_lb.pipeline`) or what bytes they are (`ryu_apps.wire`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, Final
+
+from nib.database import Nib
+from nib.errors import NibUnavailable
+from nib.records import Audit, Container, Switch
+from nib.watch import Batch
+from ryu_apps import audit, framework, rows, wire
+from ryu_apps.context import ControllerContext
+from ryu_apps.framework import DEAD, MAIN, ofp_event, on
+from ryu_apps.incremental import Incremental
+from ryu_apps.link import Link, ReadBackResult
+from ryu_apps.mailbox import Mailbox
+from ryu_apps.session import Applied, Phase, Program, ReadBack, Retry, Session, Step
+from ryu_apps.status import StatusWriter
+
+LOG = logging.getLogger(__name__)
+
+_CHECK_SECONDS: Final = 1.0
+_LOAD_SECONDS: Final = 60.0
+_MAX_PROBLEM: Final = 4000  # characters that the database takes
+_NO_GROUPS: Final = (
+    "the switch has no select groups; use Open vSwitch 2.6 or later with OpenFlow13 among the "
+    "bridge's protocols"
+)
+
+
+class Connected:
+    """A switch that is connected; its session begins when its row and features are known."""
+
+    def __init__(self, dpid: str, link: Link) -> None:
+        self.dpid = dpid
+        self.link = link
+        self.switch: Switch | None = None
+        self.session: Session | None = None
+        self.applied = 0
+        self.audit: int | None = None  # the request that a read-back under way answers
+        self.began: float | None = None  # when the oldest change under way came in
+
+
+class Reconciler(framework.App):  # type: ignore[misc]
+    """See the module."""
+
+    OFP_VERSIONS = (framework.ofproto.OFP_VERSION,)
+    _CONTEXTS = {"controller": ControllerContext}  # noqa: RUF012 - the framework's own form
+
+    def __init__(self, *args: Any, controller: ControllerContext, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._nib: Nib = controller.nib
+        self._measures = controller.measures
+        self._mailbox = Mailbox("reconciler")
+        self._status = StatusWriter(self._nib, self._mailbox)
+        self._state = Incremental()
+        self._switches: dict[str, Connected] = {}
+        self._batches: deque[tuple[float, Batch]] = deque()
+        self._epoch = self._nib.write(rows.lead(controller.settings.controller_name)).result().value
+        self._load()
+
+    def start(self) -> Any:
+        """Begin to work; called by the framework when all apps are there."""
+        self._mailbox.start()
+        self._mailbox.after(_CHECK_SECONDS, self._check_links)
+        return super().start()
+
+    def close(self) -> None:
+        """End; switches keep forwarding by what they hold."""
+        self._mailbox.close()
+
+    def _load(self) -> None:
+        """Have the whole database in the mailbox before any switch."""
+        loaded = threading.Event()
+
+        def heard(batch: Batch) -> None:
+            self._batches.append((time.monotonic(), batch))
+            self._mailbox.post(self._absorb)
+            loaded.set()
+
+        self._watch = self._nib.watch(heard)
+        if not loaded.wait(_LOAD_SECONDS):
+            raise NibUnavailable(self._nib.remote, f"not loaded within {_LOAD_SECONDS} s")
+
+    # ------------------------------------------------------------------ what the framework says
+
+    @on(ofp_event.EventOFPStateChange, MAIN)
+    def _heard_up(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._up(event.datapath))
+
+    @on(ofp_event.EventOFPStateChange, DEAD)
+    def _heard_down(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._down(event.datapath))
+
+    @on(ofp_event.EventOFPGroupFeaturesStatsReply, MAIN)
+    def _heard_features(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._features(event.msg))
+
+    @on(ofp_event.EventOFPFlowStatsReply, MAIN)
+    def _heard_flows(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._reply(event.msg, wire.flow_of))
+
+    @on(ofp_event.EventOFPGroupDescStatsReply, MAIN)
+    def _heard_groups(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._reply(event.msg, wire.group_of))
+
+    @on(ofp_event.EventOFPMeterConfigStatsReply, MAIN)
+    def _heard_meters(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._reply(event.msg, wire.meter_of))
+
+    @on(ofp_event.EventOFPBarrierReply, MAIN)
+    def _heard_barrier(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._barrier(event.msg))
+
+    @on(ofp_event.EventOFPErrorMsg, framework.EVERY_PHASE)
+    def _heard_error(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._error(event.msg))
+
+    # ------------------------------------------------------------------ switches come and go
+
+    def _up(self, datapath: Any) -> None:
+        dpid = f"{datapath.id:016x}"
+        LOG.info("switch %s connected", dpid)
+        self._switches[dpid] = Connected(dpid, Link(datapath, self._epoch))
+        self._status.forget(("switch", dpid))
+        self._switches[dpid].link.ask_features()
+
+    def _down(self, datapath: Any) -> None:
+        connected = self._of(datapath)
+        if connected is None:
+            return  # it has a newer connection, or was noticed before
+        LOG.warning("switch %s disconnected", connected.dpid)
+        del self._switches[connected.dpid]
+        self._measures.connected.labels(connected.dpid).set(0)
+        self._note(connected, up=False)
+
+    def _check_links(self) -> None:
+        """os-ken tells of a lost connection only with its next echo request; look ourselves."""
+        for connected in list(self._switches.values()):
+            if not connected.link.is_open:
+                framework.end(connected.link.datapath)
+                self._down(connected.link.datapath)
+        self._mailbox.after(_CHECK_SECONDS, self._check_links)
+
+    def _features(self, message: Any) -> None:
+        connected = self._of(message.datapath)
+        if connected is None or connected.switch is not None:
+            return
+        problem = "" if wire.has_select_groups(message.body) else _NO_GROUPS
+        name = framework.bridge_name(message.datapath)
+        future = self._nib.write(rows.admit(connected.dpid, name, problem))
+        future.add_done_callback(
+            lambda done: self._mailbox.post(lambda: self._admitted(connected, done))
+        )
+
+    def _admitted(self, connected: Connected, future: Future[Any]) -> None:
+        if self._switches.get(connected.dpid) is not connected:
+            return
+        if future.exception() is not None:
+            LOG.warning("switch %s not admitted yet: %s", connected.dpid, future.exception())
+            self._mailbox.after(_CHECK_SECONDS, connected.link.ask_features)
+            return
+        switch: Switch = future.result().value
+        self._measures.connected.labels(connected.dpid).set(1)
+        connected.switch = switch
+        if switch.problem:
+            LOG.error("switch %s: %s", connected.dpid, switch.problem)
+            return
+        connected.session = Session(self._state.all_rules(switch), self._state.generation)
+        self._carry(connected, ReadBack())
+
+    # ------------------------------------------------------------------ what switches answer
+
+    def _reply(self, message: Any, read: Any) -> None:
+        connected = self._of(message.datapath)
+        result = connected.link.reply(message, read) if connected else None
+        if connected is None or connected.session is None or result is None:
+            return
+        if connected.session.phase is Phase.READING:
+            self._carry(connected, connected.session.read(result.installed))
+        elif connected.audit is not None:
+            self._audited(connected, connected.session, result)
+
+    def _barrier(self, message: Any) -> None:
+        connected = self._of(message.datapath)
+        refused = connected.link.barrier(message.xid) if connected else None
+        if connected is None or connected.session is None or refused is None:
+            return
+        self._carry(connected, connected.session.acknowledged(refused))
+
+    def _error(self, message: Any) -> None:
+        connected = self._of(message.datapath)
+        if connected is not None:
+            connected.link.refused(message)
+            self._measures.errors.labels(connected.dpid).inc()
+
+    def _carry(self, connected: Connected, step: Step | None) -> None:
+        """Do what a session says is next."""
+        match step:
+            case ReadBack():
+                connected.link.read_back()
+            case Program(changes):
+                self._measures.messages.labels(connected.dpid).inc(len(changes))
+                connected.link.program(changes)
+            case Applied(generation):
+                self._applied(connected, generation)
+            case Retry(seconds):
+                self._failed(connected, seconds)
+
+    def _applied(self, connected: Connected, generation: int) -> None:
+        if connected.began is not None:
+            self._measures.took("switch", connected.began)
+            connected.began = None
+        self._measures.applied.labels(connected.dpid).set(generation)
+        if generation != connected.applied:
+            connected.applied = generation
+            self._note(connected)
+        self._begin_audit(connected)
+
+    def _failed(self, connected: Connected, seconds: float) -> None:
+        session = connected.session
+        if session is None:
+            return
+        LOG.error("switch %s %s; reading back in %s s", connected.dpid, session.problem, seconds)
+        connected.applied = 0
+        self._note(connected)
+        self._mailbox.after(seconds, lambda: self._carry(connected, session.retry()))
+
+    # ------------------------------------------------------------------ what the database says
+
+    def _absorb(self) -> None:
+        """Take up all changes that came since; they often come in quick succession."""
+        if not self._batches:
+            return
+        came = self._batches[0][0]
+        began = self._measures.took("queued", came)
+        touched = set()
+        while self._batches:
+            batch = self._batches.popleft()[1]
+            touched |= self._state.absorb(batch.changes, batch.generation)
+            self._watch_rows(batch)
+        for service, table in self._state.take_unsaved_slots().items():
+            self._status.note(("slots", service), rows.save_slots(service, table))
+        for connected in self._switches.values():
+            if connected.session is not None and connected.switch is not None:
+                parts = self._state.rules(touched, connected.switch)
+                self._want(connected, connected.session, parts, came)
+        self._measures.took("compile", began)
+
+    def _want(self, connected: Connected, session: Session, parts: Any, came: float) -> None:
+        if not parts and self._state.generation == connected.applied:
+            return
+        connected.began = connected.began or came
+        self._carry(connected, session.want(parts, self._state.generation))
+
+    def _watch_rows(self, batch: Batch) -> None:
+        """Rows that ask something of the controller besides rules."""
+        for change in batch.changes:
+            match change.new:
+                case Container(drain_until_ms=int(until)) as container:
+                    seconds = max(0.0, until / 1000 - time.time())
+                    self._mailbox.after(seconds, partial(self._reap, container.key))
+                case Audit(requested=wanted, finished=done) as asked if wanted > done:
+                    connected = self._switches.get(asked.switch)
+                    if connected is not None:
+                        self._begin_audit(connected)
+
+    def _reap(self, key: tuple[str, str]) -> None:
+        now_ms = round(time.time() * 1000)
+        self._status.note(("drained", *key), rows.remove_drained(key, now_ms))
+
+    # ------------------------------------------------------------------ audits
+
+    def _begin_audit(self, connected: Connected) -> None:
+        """Read a resting switch back where an audit of it is asked for."""
+        asked = self._state.view.get(Audit, connected.dpid)
+        resting = connected.session is not None and connected.session.phase is Phase.RESTING
+        if asked is not None and asked.requested > asked.finished and resting:
+            connected.audit = asked.requested
+            connected.link.read_back()
+
+    def _audited(self, connected: Connected, session: Session, result: ReadBackResult) -> None:
+        request, connected.audit = connected.audit, None
+        if request is None or session.phase is not Phase.RESTING:
+            return  # the switch was changed meanwhile; the audit begins anew when it rests
+        found = audit.findings(
+            connected.dpid, request, session.desired, result.installed, result.foreign
+        )
+        self._status.note(("audit", connected.dpid), rows.audited(found))
+
+    # ------------------------------------------------------------------
+
+    def _of(self, datapath: Any) -> Connected | None:
+        """The switch whose present connection this is."""
+        connected = self._switches.get(f"{datapath.id or 0:016x}")
+        return connected if connected and connected.link.datapath is datapath else None
+
+    def _note(self, connected: Connected, *, up: bool = True) -> None:
+        """Have the database say how the switch is."""
+        problem = connected.session.problem if connected.session else ""
+        status = rows.switch_status(
+            connected.dpid, connected=up, applied=connected.applied, problem=problem[:_MAX_PROBLEM]
+        )
+        self._status.note(("switch", connected.dpid), status)

@@ -1,0 +1,93 @@
+"""Changes that the controller makes to the database, as functions on a draft.
+
+Must not know: connections, threads; each is run inside a transaction, perhaps more than once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from gateway_lb.lifecycle import drained
+from nib.draft import Draft
+from nib.records import Audit, Container, Leader, SlotTable, Switch
+
+
+def lead(controller: str) -> Callable[[Draft], int]:
+    """Begin a new epoch, with no switch connected yet; returns the epoch."""
+
+    def change(draft: Draft) -> int:
+        before = draft.get(Leader, ())
+        epoch = 1 + (before.epoch if before else 0)
+        draft.put(Leader(epoch, controller))
+        for switch in draft.all(Switch):
+            draft.put(replace(switch, connected=False))
+        return epoch
+
+    return change
+
+
+def admit(dpid: str, name: str, problem: str) -> Callable[[Draft], Switch]:
+    """The row of a switch that connected; a new one gets the smallest free conntrack zone.
+
+    Zones differ because the bridges of one vswitchd share one connection table, and stay because
+    established connections live in them.
+    """
+
+    def change(draft: Draft) -> Switch:
+        known = draft.get(Switch, dpid)
+        zone = known.ct_zone if known else _free_zone(draft)
+        return draft.put(Switch(dpid, zone, name, connected=True, applied=0, problem=problem))
+
+    return change
+
+
+def switch_status(
+    dpid: str, *, connected: bool, applied: int, problem: str
+) -> Callable[[Draft], object]:
+    """Bring a switch's row up to date, if it is still there."""
+
+    def change(draft: Draft) -> object:
+        known = draft.get(Switch, dpid)
+        return known and draft.put(
+            replace(known, connected=connected, applied=applied, problem=problem)
+        )
+
+    return change
+
+
+def save_slots(service: str, table: SlotTable | None) -> Callable[[Draft], object]:
+    """Store a service's slot table; None deletes it."""
+
+    def change(draft: Draft) -> object:
+        if table is not None:
+            return draft.put(table)
+        return draft.get(SlotTable, service) and draft.delete(SlotTable, service)
+
+    return change
+
+
+def remove_drained(key: tuple[str, str], now_ms: int) -> Callable[[Draft], object]:
+    """Delete a container whose draining is over, unless it was registered anew."""
+
+    def change(draft: Draft) -> object:
+        container = draft.get(Container, key)
+        over = container is not None and drained([container], now_ms)
+        return over and draft.delete(Container, key)
+
+    return change
+
+
+def audited(result: Audit) -> Callable[[Draft], object]:
+    """Store what a read-back found; a request made meanwhile stays open."""
+
+    def change(draft: Draft) -> object:
+        known = draft.get(Audit, result.switch)
+        return known and draft.put(replace(result, requested=known.requested))
+
+    return change
+
+
+def _free_zone(draft: Draft) -> int:
+    taken = {switch.ct_zone for switch in draft.all(Switch)}
+    return next(zone for zone in range(1, 1 << 16) if zone not in taken)

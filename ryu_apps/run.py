@@ -1,0 +1,74 @@
+"""Runs the controller's apps on os-ken, which no longer has a manager of its own.
+
+Under classic Ryu `ryu-manager` does this (`ryu_apps.manager`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import socket
+import sys
+import threading
+from typing import Final
+
+from ryu_apps import framework
+
+APPS: Final = (
+    f"{framework.NAME}.controller.ofp_handler",
+    "ryu_apps.reconciler",
+    "ryu_apps.discovery",
+    "ryu_apps.telemetry",
+)
+
+# Seconds; a switch that answers no echo for about two of these is taken for gone.
+_ECHO_SECONDS: Final = 5
+
+
+class PortInUse(Exception):
+    """Something else listens where the controller should."""
+
+
+def run(host: str, port: int, ending: threading.Event) -> None:
+    """Listen for switches and control them until `ending` is set, then end the process's work.
+
+    Raises PortInUse, and NibError where the database cannot be used.
+    """
+    check_free(host, port, "controller_port")
+    cfg = importlib.import_module(f"{framework.NAME}.cfg")
+    cfg.CONF(args=[], project="prewire")
+    cfg.CONF.set_override("ofp_listen_host", host)
+    cfg.CONF.set_override("ofp_tcp_listen_port", port)
+    cfg.CONF.set_override("echo_request_interval", _ECHO_SECONDS)
+    manager = framework.app_manager.AppManager.get_instance()
+    manager.load_apps(list(APPS))
+    contexts = manager.create_contexts()
+    manager.instantiate_apps(**contexts)
+    ending.wait()
+    for name in APPS[1:]:
+        framework.app_manager.lookup_service_brick(_brick(name)).close()
+    contexts["controller"].nib.close()
+
+
+def leave(status: int) -> None:
+    """End the process now: os-ken's threads wait in accept() and would keep it for ever."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def check_free(host: str, port: int, setting: str) -> None:
+    """PortInUse where something listens at host:port; os-ken itself would only end a thread."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(
+                f"{setting}: cannot listen on {host}:{port} ({error.strerror}); "
+                f"end what uses it or choose another port"
+            ) from None
+
+
+def _brick(app: str) -> str:
+    return app.rpartition(".")[2].capitalize()

@@ -1,0 +1,99 @@
+"""The app that reads switches' counters and serves them to Prometheus at /metrics.
+
+Polls flow, group and port statistics of every connected switch. Names of services and containers
+come from the database, by the numbers in cookies. No label names a client or a flow.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, Final
+
+from prometheus_client import start_http_server
+
+from openflow.cookies import OWNER_COOKIE, OWNER_MASK
+from ryu_apps import framework, wire
+from ryu_apps.context import ControllerContext
+from ryu_apps.framework import DEAD, MAIN, ofp_event, on
+from ryu_apps.mailbox import Mailbox
+from ryu_apps.readings import Readings
+
+# Message ids of ours, apart from those of `ryu_apps.link`.
+_FIRST_XID: Final = 0x4000_0000
+
+
+class Telemetry(framework.App):  # type: ignore[misc]
+    """See the module."""
+
+    OFP_VERSIONS = (framework.ofproto.OFP_VERSION,)
+    _CONTEXTS = {"controller": ControllerContext}  # noqa: RUF012 - the framework's own form
+
+    def __init__(self, *args: Any, controller: ControllerContext, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._settings = controller.settings
+        self._registry = controller.registry
+        self._readings = Readings(controller.nib)
+        self._registry.register(self._readings)
+        self._mailbox = Mailbox("telemetry")
+        self._datapaths: dict[str, Any] = {}
+        self._xids = itertools.count(_FIRST_XID)
+        self._asked: set[int] = set()
+
+    def start(self) -> Any:
+        """Begin to work; called by the framework when all apps are there."""
+        self._mailbox.start()
+        self._mailbox.post(self._poll)
+        if self._settings.metrics_port:
+            start_http_server(
+                self._settings.metrics_port, self._settings.metrics_host, self._registry
+            )
+        return super().start()
+
+    def close(self) -> None:
+        """End."""
+        self._mailbox.close()
+
+    @on(ofp_event.EventOFPStateChange, [MAIN, DEAD])
+    def _heard_state(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._state(event.datapath, event.state))
+
+    @on(ofp_event.EventOFPFlowStatsReply, MAIN)
+    def _heard_flows(self, event: Any) -> None:
+        if event.msg.xid in self._asked:
+            self._mailbox.post(lambda: self._readings.flows(_dpid(event.msg), event.msg.body))
+
+    @on(ofp_event.EventOFPGroupStatsReply, MAIN)
+    def _heard_groups(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._readings.groups(_dpid(event.msg), event.msg.body))
+
+    @on(ofp_event.EventOFPPortStatsReply, MAIN)
+    def _heard_ports(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._readings.ports(_dpid(event.msg), event.msg.body))
+
+    def _state(self, datapath: Any, state: str) -> None:
+        dpid = f"{datapath.id or 0:016x}"
+        if state == MAIN:
+            self._datapaths[dpid] = datapath
+            self._ask(datapath)
+        elif self._datapaths.get(dpid) is datapath:
+            del self._datapaths[dpid]
+
+    def _poll(self) -> None:
+        self._asked.clear()
+        for datapath in self._datapaths.values():
+            self._ask(datapath)
+        self._mailbox.after(self._settings.stats_seconds, self._poll)
+
+    def _ask(self, datapath: Any) -> None:
+        flows, groups, ports = itertools.islice(self._xids, 3)
+        self._asked.add(flows)
+        messages = (
+            wire.flows_request(flows, cookie=OWNER_COOKIE, mask=OWNER_MASK),
+            wire.group_stats_request(groups),
+            wire.port_stats_request(ports),
+        )
+        framework.send(datapath, b"".join(messages))
+
+
+def _dpid(message: Any) -> str:
+    return f"{message.datapath.id:016x}"

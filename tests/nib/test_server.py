@@ -1,0 +1,172 @@
+"""The embedded server, and database files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nib.database import Nib
+from nib.errors import NibError, SchemaMismatch, ServerError
+from nib.records import Service
+from nib.rows import packaged_schema, packaged_version, schema_path
+from nib.server import EmbeddedServer, backup, convert, init, schema_version
+
+WAIT_S = 10
+WEB = Service("web", "10.0.0.100", 80)
+
+
+def make_older(path: Path) -> None:
+    """A database of version 0.9.0, which lacks a column, with one service in it."""
+    schema = packaged_schema() | {"version": "0.9.0"}
+    del schema["tables"]["Service"]["columns"]["generation"]
+    old = path.with_suffix(".old")
+    old.write_text(json.dumps(schema), "utf-8")
+    subprocess.run(["ovsdb-tool", "create", str(path), str(old)], check=True)
+    row = {"name": "web", "number": 7, "vip": "10.0.0.100", "port": 80, "protocol": "tcp"}
+    insert = {"op": "insert", "table": "Service", "row": row}
+    subprocess.run(
+        ["ovsdb-tool", "transact", str(path), json.dumps(["Prewire", insert])],
+        check=True,
+        capture_output=True,
+    )
+
+
+def services_in(state_dir: Path) -> list[str]:
+    with (
+        EmbeddedServer(state_dir) as server,
+        Nib(server.remote, "test") as nib,
+        nib.view() as mirror,
+    ):
+        return sorted(service.name for service in mirror.all(Service))
+
+
+def test_the_schema_checksum_is_right() -> None:
+    """By OVS's rule: cksum(1) of the file without the line that holds it."""
+    lines = schema_path().read_bytes().splitlines(keepends=True)
+    bare = b"".join(line for line in lines if b"cksum" not in line)
+    done = subprocess.run(["cksum"], input=bare, capture_output=True, check=True)
+    assert packaged_schema()["cksum"] == done.stdout.decode().strip()
+
+
+def test_start_stop_start(state_dir: Path) -> None:
+    server = EmbeddedServer(state_dir)
+    server.start()
+    assert server.pid is not None
+    server.stop()
+    assert not server.socket.exists()
+    server.start()
+    server.stop()
+    server.stop()
+    assert server.log_file.exists()
+
+
+def test_a_second_server_is_refused(server: EmbeddedServer, state_dir: Path) -> None:
+    with pytest.raises(ServerError, match=f"process {server.pid}"):
+        EmbeddedServer(state_dir).start()
+
+
+def test_a_server_without_its_socket_still_holds_the_database(
+    server: EmbeddedServer, state_dir: Path
+) -> None:
+    server.socket.unlink()
+    with pytest.raises(ServerError, match="in use by a running ovsdb-server"):
+        EmbeddedServer(state_dir).start()
+
+
+def test_traces_of_a_killed_server_are_cleared(server: EmbeddedServer, state_dir: Path) -> None:
+    assert server._child is not None
+    server._child.kill()
+    server._child.wait()
+    assert server.socket.exists()
+    with EmbeddedServer(state_dir) as second:
+        Nib(second.remote, "test").close()
+
+
+def test_a_socket_path_too_long_names_the_directory(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100)
+    with pytest.raises(ServerError, match="107") as caught:
+        EmbeddedServer(deep)
+    assert str(deep) in caught.value.remedy
+
+
+def test_a_server_that_cannot_start_says_why(state_dir: Path) -> None:
+    (state_dir / "nib.log").mkdir()
+    with pytest.raises(ServerError):
+        EmbeddedServer(state_dir).start()
+
+
+def test_missing_tools_name_their_package(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(state_dir))
+    with pytest.raises(NibError, match="openvswitch-switch"):
+        EmbeddedServer(state_dir).start()
+    with pytest.raises(NibError, match="openvswitch-common"):
+        init(state_dir / "new.db")
+
+
+def test_init_makes_an_empty_database_once(state_dir: Path) -> None:
+    path = state_dir / "nib.db"
+    init(path)
+    assert schema_version(path) == packaged_version()
+    with pytest.raises(ServerError, match="exists already"):
+        init(path)
+
+
+def test_an_older_database_is_refused_then_converted(state_dir: Path) -> None:
+    path = state_dir / "nib.db"
+    make_older(path)
+    with pytest.raises(SchemaMismatch, match="prewire db convert"):
+        EmbeddedServer(state_dir).start()
+    done = convert(path)
+    assert (done.old, done.new) == ("0.9.0", packaged_version())
+    assert done.backup is not None
+    assert schema_version(done.backup) == "0.9.0"
+    assert services_in(state_dir) == ["web"]
+
+
+def test_backups_never_overwrite_each_other(state_dir: Path) -> None:
+    path = state_dir / "nib.db"
+    init(path)
+    copies = {convert(path).backup, convert(path).backup}
+    assert len(copies) == 2
+    assert convert(path, backup=False).backup is None
+
+
+def test_a_newer_database_is_not_converted_back(state_dir: Path) -> None:
+    schema = state_dir / "newer.ovsschema"
+    schema.write_text(json.dumps(packaged_schema() | {"version": "1.1.0"}), "utf-8")
+    path = state_dir / "nib.db"
+    subprocess.run(["ovsdb-tool", "create", str(path), str(schema)], check=True)
+    with pytest.raises(SchemaMismatch, match="lose columns"):
+        convert(path)
+
+
+def test_files_in_use_are_left_alone(server: EmbeddedServer, state_dir: Path) -> None:
+    with pytest.raises(ServerError, match="in use"):
+        convert(server.database)
+    with pytest.raises(ServerError, match="in use"):
+        backup(server.database, state_dir / "copy.db")
+    assert list(state_dir.glob("*.backup*")) == []
+
+
+def test_backup_online_and_offline(server: EmbeddedServer, nib: Nib, state_dir: Path) -> None:
+    nib.write(lambda draft: draft.put(WEB)).result(WAIT_S)
+    online, offline = state_dir / "a" / "nib.db", state_dir / "b" / "nib.db"
+    for target in (online, offline):
+        target.parent.mkdir()
+    backup(server.remote, online)
+    server.stop()
+    backup(server.database, offline)
+    assert services_in(online.parent) == services_in(offline.parent) == ["web"]
+    with pytest.raises(ServerError, match="exists already"):
+        backup(server.database, offline)
+
+
+def test_a_file_of_something_else_is_refused(state_dir: Path) -> None:
+    with pytest.raises(ServerError, match="does not exist"):
+        schema_version(state_dir / "none.db")
+    (state_dir / "text.db").write_text("hello")
+    with pytest.raises(ServerError, match="ovsdb-tool failed"):
+        schema_version(state_dir / "text.db")

@@ -1,0 +1,353 @@
+"""Writing: what commits, what fails, and what is left behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nib.database import Nib
+from nib.draft import Draft
+from nib.errors import Conflict, NibUnavailable, NotFound
+from nib.records import (
+    RECORD_CLASSES,
+    Audit,
+    Container,
+    Global,
+    Leader,
+    Port,
+    Record,
+    Service,
+    SlotTable,
+    Switch,
+)
+from nib.writer import Committed
+
+WAIT_S = 10
+MAC = "0a:00:00:00:00:01"
+DPID = "00000000000000a1"
+
+
+def service(number: int, **changes: Any) -> Service:
+    values: dict[str, Any] = {
+        "name": f"s{number}",
+        "vip": f"10.0.{number // 250}.{number % 250 + 1}",
+        "port": 80,
+    }
+    return Service(**values | changes)
+
+
+def container(service: str, name: str) -> Container:
+    return Container(service, name, "10.1.0.1", 80, MAC, iface_id=f"pod-{name}")
+
+
+def put(*records: Record) -> Callable[[Draft], Any]:
+    return lambda draft: [draft.put(record) for record in records][-1]
+
+
+def hold(nib: Nib) -> tuple[threading.Event, Future[Committed[None]]]:
+    """Keep the nib thread in a change function, so that later writes queue up into one group."""
+    entered, release = threading.Event(), threading.Event()
+
+    def wait(_: Draft) -> None:
+        entered.set()
+        assert release.wait(WAIT_S)
+
+    future = nib.write(wait)
+    assert entered.wait(WAIT_S)
+    return release, future
+
+
+EVERY_RECORD: tuple[Record, ...] = (
+    service(1),
+    Container(
+        "s1", "c1", "10.1.0.1", 80, MAC, iface_id="pod", state="draining", drain_until_ms=2**41
+    ),
+    Container("s1", "c2", "10.1.0.2", 65535, MAC, switch=DPID, switch_port="s1-eth1"),
+    SlotTable("s1", (1, 2, 2**32 - 1)),
+    SlotTable("s2", ()),
+    Switch(DPID, 65535, name="s1", connected=True, applied=2**40, problem='says "no", \\ twice'),
+    Port(DPID, "s1-eth1", 1, MAC, iface_id="pod", attached_mac=MAC, up=True, speed_bps=10**11),
+    Port(DPID, "s1", 2**32 - 2, MAC),
+    Leader(2**62, "controller-1"),
+    Audit(DPID, 5, 4, 3, 2, frozenset({"table=arp priority=1", "ünïcode"})),
+)
+
+
+def test_every_record_comes_back_as_it_was_put(nib: Nib, open_nib: Callable[..., Nib]) -> None:
+    nib.write(put(*EVERY_RECORD)).result(WAIT_S)
+    other = open_nib("other")
+    with nib.view() as mine, other.view() as theirs:
+        for kind in RECORD_CLASSES:
+            assert set(mine.all(kind)) == set(theirs.all(kind)) != set()
+        for record in EVERY_RECORD:
+            kept = theirs.need(type(record), record.key)
+            if isinstance(kept, Service | Container):
+                assert kept.number > 0
+                assert kept.generation == 1
+                kept = replace(kept, number=0, generation=0)
+            assert kept == record
+
+
+def test_every_record_can_be_changed_and_deleted(nib: Nib, open_nib: Callable[..., Nib]) -> None:
+    nib.write(put(*EVERY_RECORD)).result(WAIT_S)
+    changed = (
+        service(1, port=81, protocol="udp"),
+        container("s1", "c1"),
+        SlotTable("s1", ()),
+        Switch(DPID, 1),
+        Port(DPID, "s1-eth1", 7, MAC),
+        Leader(1, "controller-2"),
+        Audit(DPID),
+    )
+    nib.write(put(*changed)).result(WAIT_S)
+    with open_nib("other").view() as mirror:
+        for record in changed:
+            kept = mirror.need(type(record), record.key)
+            if isinstance(kept, Service | Container):
+                kept = replace(kept, number=0, generation=0)
+            assert kept == record
+
+    def clear(draft: Draft) -> None:
+        for kind in RECORD_CLASSES:
+            for record in draft.all(kind):
+                if kind is not Global:
+                    draft.delete(kind, record.key)
+
+    nib.write(clear).result(WAIT_S)
+    with open_nib("third").view() as mirror:
+        assert sum(mirror.count(kind) for kind in RECORD_CLASSES) == 1
+
+
+def test_each_intent_transaction_takes_the_next_generation(nib: Nib) -> None:
+    first = nib.write(put(service(1), container("s1", "c1"))).result(WAIT_S)
+    second = nib.write(put(service(2))).result(WAIT_S)
+    third = nib.write(lambda draft: draft.delete(Service, "s2")).result(WAIT_S)
+    assert (first.generation, second.generation, third.generation) == (1, 2, 3)
+    with nib.view() as mirror:
+        assert mirror.generation == 3
+        assert mirror.need(Service, "s1").generation == 1
+
+
+def test_a_put_of_the_same_sends_nothing(nib: Nib) -> None:
+    nib.write(put(service(1))).result(WAIT_S)
+    sent = nib.transactions
+    again = nib.write(put(service(1))).result(WAIT_S)
+    assert (again.generation, again.value.number, again.value.generation) == (1, 1, 1)
+    assert nib.transactions == sent
+
+
+def test_controller_rows_leave_the_generation_alone(nib: Nib) -> None:
+    assert nib.write(put(Switch(DPID, 1, connected=True))).result(WAIT_S).generation == 0
+
+
+def test_queued_writes_share_transactions(nib: Nib) -> None:
+    sent = nib.transactions
+    release, held = hold(nib)
+    writes = [nib.write(put(service(number))) for number in range(100)]
+    release.set()
+    done = [write.result(WAIT_S) for write in writes]
+    held.result(WAIT_S)
+    assert nib.transactions - sent == 1
+    assert {committed.generation for committed in done} == {1}
+    assert len({committed.value.number for committed in done}) == 100
+
+
+def test_writes_from_many_threads_take_fewer_transactions(nib: Nib) -> None:
+    sent = nib.transactions
+    start = threading.Barrier(16)
+
+    def client(first: int) -> None:
+        start.wait(WAIT_S)
+        for write in [nib.write(put(service(first + i))) for i in range(10)]:
+            write.result(WAIT_S)
+
+    threads = [threading.Thread(target=client, args=(10 * i,)) for i in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    with nib.view() as mirror:
+        assert mirror.count(Service) == 160
+    assert nib.transactions - sent < 160
+
+
+def test_a_change_that_raises_fails_alone(nib: Nib) -> None:
+    def broken(draft: Draft) -> None:
+        draft.put(service(2))
+        raise RuntimeError("changed my mind")
+
+    release, _ = hold(nib)
+    before, bad, after = nib.write(put(service(1))), nib.write(broken), nib.write(put(service(3)))
+    release.set()
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        bad.result(WAIT_S)
+    assert before.result(WAIT_S).generation == after.result(WAIT_S).generation == 1
+    with nib.view() as mirror:
+        assert sorted(s.name for s in mirror.all(Service)) == ["s1", "s3"]
+
+
+def test_a_change_the_server_refuses_fails_alone(nib: Nib) -> None:
+    release, _ = hold(nib)
+    taken = service(1).vip
+    first = nib.write(put(service(1)))
+    bad = nib.write(put(service(2, vip=taken)))
+    last = nib.write(put(service(3)))
+    release.set()
+    with pytest.raises(Conflict) as caught:
+        bad.result(WAIT_S)
+    assert {"vip", "port"} < set(caught.value.field.split("/"))
+    assert taken in caught.value.message
+    assert first.result(WAIT_S).value.name == "s1"
+    assert last.result(WAIT_S).value.name == "s3"
+
+
+def test_what_failed_because_of_a_neighbour_fails_for_its_own_reason(nib: Nib) -> None:
+    """A change that built on one the server refuses is run again without it."""
+    nib.write(put(service(1))).result(WAIT_S)
+    release, _ = hold(nib)
+    refused = nib.write(put(service(2, vip=service(1).vip)))
+    built_on_it = nib.write(put(container("s2", "c1")))
+    unless_it = nib.write(lambda draft: 1 // (draft.get(Service, "s2") is None))
+    release.set()
+    assert isinstance(refused.exception(WAIT_S), Conflict)
+    assert isinstance(built_on_it.exception(WAIT_S), NotFound)
+    assert unless_it.result(WAIT_S).value == 1
+
+
+def test_a_service_with_containers_cannot_go(nib: Nib) -> None:
+    nib.write(put(service(1), container("s1", "c1"))).result(WAIT_S)
+    with pytest.raises(Conflict) as caught:
+        nib.write(lambda draft: draft.delete(Service, "s1")).result(WAIT_S)
+    assert caught.value.field == "service"
+    assert "1 row" in caught.value.message
+
+    def both(draft: Draft) -> None:
+        draft.delete(Container, ("s1", "c1"))
+        draft.delete(Service, "s1")
+
+    nib.write(both).result(WAIT_S)
+    with nib.view() as mirror:
+        assert mirror.count(Service) == mirror.count(Container) == 0
+
+
+def test_two_services_may_swap_vips_in_one_change(nib: Nib) -> None:
+    one, two = service(1), service(2)
+    nib.write(put(one, two)).result(WAIT_S)
+    nib.write(put(replace(one, vip=two.vip), replace(two, vip=one.vip))).result(WAIT_S)
+    with nib.view() as mirror:
+        assert mirror.need(Service, "s1").vip == two.vip
+
+
+def test_a_cancelled_write_never_runs(nib: Nib) -> None:
+    release, _ = hold(nib)
+    unwanted = nib.write(put(service(1)))
+    assert unwanted.cancel()
+    release.set()
+    nib.write(put(service(2))).result(WAIT_S)
+    with nib.view() as mirror:
+        assert [s.name for s in mirror.all(Service)] == ["s2"]
+
+
+def test_a_change_larger_than_the_socket_buffer_is_sent_whole(nib: Nib) -> None:
+    """select.poll keeps the last `register` of a descriptor only: half a message stayed unsent."""
+    lines = frozenset(f"{number:04d} " + "x" * 3900 for number in range(200))
+    nib.write(put(Audit(DPID, lines=lines))).result(4)  # a probe would push it out after 5 s
+    with nib.view() as mirror:
+        assert mirror.need(Audit, DPID).lines == lines
+
+
+def test_two_processes_never_allot_a_number_twice(open_nib: Callable[..., Nib]) -> None:
+    one, two = open_nib("one"), open_nib("two")
+    rounds, tries = 20, []
+    for number in range(rounds):
+        tries.append(one.write(put(service(number, name=f"one-{number}"))))
+        tries.append(two.write(put(service(500 + number, name=f"two-{number}"))))
+        if number % 5 == 0:
+            tries[-1].result(WAIT_S)
+            tries[-2].result(WAIT_S)
+    done = [write.result(WAIT_S) for write in tries]
+    assert len({committed.value.number for committed in done}) == 2 * rounds
+    generations = {committed.generation for committed in done}
+    assert generations == set(range(1, max(generations) + 1))
+    one.when(lambda mirror: mirror.generation == max(generations)).result(WAIT_S)
+
+
+class Overtaken:
+    """A change that, on its first run, lets another process commit before it goes on."""
+
+    def __init__(self, change: Callable[[Draft], Any], meanwhile: Callable[[], object]) -> None:
+        self.runs = 0
+        self._change = change
+        self._meanwhile = meanwhile
+
+    def __call__(self, draft: Draft) -> Any:
+        self.runs += 1
+        if self.runs == 1:
+            self._meanwhile()
+        return self._change(draft)
+
+
+def test_an_overtaken_change_runs_again_and_loses_no_update(open_nib: Callable[..., Nib]) -> None:
+    one, two = open_nib("one"), open_nib("two")
+    one.write(put(Audit(DPID))).result(WAIT_S)
+    two.when(lambda mirror: mirror.count(Audit) == 1).result(WAIT_S)
+
+    def ask(draft: Draft) -> None:
+        row = draft.need(Audit, DPID)
+        draft.put(replace(row, requested=row.requested + 1))
+
+    overtaken = Overtaken(ask, lambda: one.write(ask).result(WAIT_S))
+    two.write(overtaken).result(WAIT_S)
+    assert overtaken.runs == 2
+    one.when(lambda mirror: mirror.need(Audit, DPID).requested == 2).result(WAIT_S)
+
+
+def test_an_overtaken_change_allots_another_number(open_nib: Callable[..., Nib]) -> None:
+    one, two = open_nib("one"), open_nib("two")
+    overtaken = Overtaken(put(service(2)), lambda: one.write(put(service(1))).result(WAIT_S))
+    second = two.write(overtaken).result(WAIT_S)
+    assert (overtaken.runs, second.value.number, second.generation) == (2, 2, 2)
+
+
+def test_a_row_changed_meanwhile_is_not_deleted_unseen(open_nib: Callable[..., Nib]) -> None:
+    one, two = open_nib("one"), open_nib("two")
+    one.write(put(Switch(DPID, 1))).result(WAIT_S)
+    two.when(lambda mirror: mirror.count(Switch) == 1).result(WAIT_S)
+
+    def delete_disconnected(draft: Draft) -> None:
+        for switch in draft.all(Switch):
+            if not switch.connected:
+                draft.delete(Switch, switch.key)
+
+    connect = put(Switch(DPID, 1, connected=True))
+    two.write(Overtaken(delete_disconnected, lambda: one.write(connect).result(WAIT_S))).result(10)
+    with two.view() as mirror:
+        assert mirror.count(Switch) == 1
+
+
+def test_two_processes_putting_one_key_end_in_one_row(open_nib: Callable[..., Nib]) -> None:
+    one, two = open_nib("one"), open_nib("two")
+    for number in range(1, 20):
+        switch = Switch(f"{number:016x}", number)
+        writes = [
+            one.write(put(replace(switch, name="one"))),
+            two.write(put(replace(switch, name="two"))),
+        ]
+        for write in writes:
+            write.result(WAIT_S)
+    with one.view() as mirror:
+        assert mirror.count(Switch) == 19
+
+
+def test_writing_before_start_and_after_close_is_refused(nib: Nib) -> None:
+    early = Nib(nib.remote, "early")
+    assert isinstance(early.write(put(service(1))).exception(0), NibUnavailable)
+    early.close()
+    nib.close()
+    assert isinstance(nib.write(put(service(1))).exception(0), NibUnavailable)
+    assert isinstance(nib.when(lambda _: True).exception(0), NibUnavailable)
