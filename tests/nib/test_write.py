@@ -68,7 +68,7 @@ EVERY_RECORD: tuple[Record, ...] = (
         "s1", "c1", "10.1.0.1", 80, MAC, iface_id="pod", state="draining", drain_until_ms=2**41
     ),
     Container("s1", "c2", "10.1.0.2", 65535, MAC, switch=DPID, switch_port="s1-eth1"),
-    SlotTable("s1", (1, 2, 2**32 - 1)),
+    SlotTable("s1", (1, 2, 2**28 - 1)),
     SlotTable("s2", ()),
     Switch(DPID, 65535, name="s1", connected=True, applied=2**40, problem='says "no", \\ twice'),
     Port(DPID, "s1-eth1", 1, MAC, iface_id="pod", attached_mac=MAC, up=True, speed_bps=10**11),

@@ -59,8 +59,9 @@ def test_rules(given_rules: Rules, dialect: Dialect) -> None:
     text = rules_text(given_rules, dialect)
     read = parse_rules(text)
     assert rules_text(read, dialect) == text
-    assert sorted(map(repr, read.groups)) == sorted(map(repr, given_rules.groups))
-    assert {flow.key for flow in read.flows} == {flow.key for flow in given_rules.flows}
+    assert set(read.groups) == set(given_rules.groups)
+    assert set(read.meters) == set(given_rules.meters)
+    assert set(read.flows) == set(given_rules.flows)
 
 
 @given(given_packet=packets())
