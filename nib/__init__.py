@@ -2,3 +2,8 @@
 
 Import from the modules: `nib.records` and `nib.mirror` are pure; `nib.database` needs `ovs`.
 """
+
+import warnings
+
+# `ovs.poller` imports eventlet wherever it is installed, and eventlet announces its own end then.
+warnings.filterwarnings("ignore", category=DeprecationWarning, message=r"\s*Eventlet is deprecated")

@@ -3,10 +3,8 @@
 Owns: one child process, its files in one directory, and their clearing away.
 Must not know: records, the replica, or who connects.
 
-The child is not tied to this process by PR_SET_PDEATHSIG: that signal follows the *thread* that
-forked, and setting it needs code between fork and exec, unsafe with threads. After a kill -9 of
-this process the server lives on, loses nothing, and the next `start` says which process to end.
-A service manager (systemd's control group, a container) ends both.
+The child is not tied to this process unless a wrapper does it (setpriv --pdeathsig). After a
+kill -9 of this process it lives on, loses nothing, and the next `start` says which process to end.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -42,11 +41,13 @@ PACE_S = 0.02
 class EmbeddedServer:
     """`ovsdb-server` on the database `nib.db` in `state_dir`, reachable by unix socket alone.
 
+    wrapper: a command that starts it in its own place, such as setpriv or nice.
     Raises ServerError when the socket's path would be too long for the system.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, wrapper: Sequence[str] = ()) -> None:
         self.state_dir = state_dir.absolute()
+        self._wrapper = tuple(wrapper)
         self.database = self.state_dir / "nib.db"
         self.socket = self.state_dir / "nib.sock"
         self.log_file = self.state_dir / "nib.log"
@@ -88,6 +89,7 @@ class EmbeddedServer:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the child
         self._child = subprocess.Popen(
             [
+                *self._wrapper,
                 program,
                 str(self.database),
                 f"--remote=punix:{self.socket}",

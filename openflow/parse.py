@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from openflow.fields import FIELDS, IPV4, IPV6, NAMED, Field, Subfield, whole
+from openflow.fields import CT_STATE_BITS, FIELDS, IPV4, IPV6, NAMED, Field, Subfield, whole
 from openflow.tables import table_number
 from openflow.text import FLAG_FIELDS, SHORTHANDS, TRANSPORT_FIELDS
 from openflow.values import (
@@ -242,17 +242,22 @@ def _value_and_mask(declared: Field, text: str) -> tuple[int, int]:
     if flags and re.match(r"[+-]", text):
         return _signed_flags(flags, text)
     if flags and re.match(r"[a-z]", text):
-        return sum({_flag(flags, flag) for flag in text.split("|")}), declared.full_mask
+        return sum({_flag(flags, flag) for flag in text.split("|")}), _exact(declared)
     if declared.name == "in_port":
         return _port(text), declared.full_mask
     shown, slash, mask = text.partition("/")
     value = declared.form.read(shown)
     if not slash:
-        return value, declared.full_mask
+        return value, _exact(declared)
     if declared.form in (IPV4, IPV6) and mask.isdigit() and int(mask) <= declared.bits:
         zeros = declared.bits - int(mask)
         return value, declared.full_mask >> zeros << zeros
     return value, declared.form.read(mask)
+
+
+def _exact(declared: Field) -> int:
+    """The mask of a value without one: for ct_state the flags there are, as a switch has it."""
+    return sum(CT_STATE_BITS.values()) if declared.name == "ct_state" else declared.full_mask
 
 
 def _signed_flags(flags: dict[str, int], text: str) -> tuple[int, int]:

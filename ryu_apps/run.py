@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import socket
 import sys
 import threading
 from typing import Final
@@ -25,16 +24,12 @@ APPS: Final = (
 _ECHO_SECONDS: Final = 5
 
 
-class PortInUse(Exception):
-    """Something else listens where the controller should."""
-
-
 def run(host: str, port: int, ending: threading.Event) -> None:
     """Listen for switches and control them until `ending` is set, then end the process's work.
 
-    Raises PortInUse, and NibError where the database cannot be used.
+    Raises NibError where the database cannot be used. That the port is free is the caller's care:
+    os-ken would end a thread without a word.
     """
-    check_free(host, port, "controller_port")
     cfg = importlib.import_module(f"{framework.NAME}.cfg")
     cfg.CONF(args=[], project="prewire")
     cfg.CONF.set_override("ofp_listen_host", host)
@@ -55,19 +50,6 @@ def leave(status: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
-
-
-def check_free(host: str, port: int, setting: str) -> None:
-    """PortInUse where something listens at host:port; os-ken itself would only end a thread."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortInUse(
-                f"{setting}: cannot listen on {host}:{port} ({error.strerror}); "
-                f"end what uses it or choose another port"
-            ) from None
 
 
 def _brick(app: str) -> str:

@@ -6,6 +6,7 @@ that fits the kind. Reusable wherever a test needs flows, groups, meters or pack
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from hypothesis import strategies as st
@@ -91,6 +92,13 @@ _READ_ONLY: Final = ("tcp_flags",)
 _UNMASKED: Final = ("in_port", "ip_dscp", "ip_ecn", "nw_ttl", "icmp_type", "icmp_code", "arp_op")
 _UNMASKED_METADATA: Final = ("ct_zone",)
 _FLAGS: Final = {"ct_state": 0xFF, "tcp_flags": 0x1FF}
+_HIGHEST: Final = {"arp_op": 0xFF} | _FLAGS  # of the 16 bits of arp_op Open vSwitch keeps 8
+
+
+def highest(name: str) -> int:
+    """The highest value of a field that a switch keeps as it is."""
+    return _HIGHEST.get(name, FIELDS[name].full_mask)
+
 
 ports = st.integers(1, 0xFEFF)
 tables = st.integers(0, LAST_TABLE)
@@ -110,7 +118,7 @@ def matches(draw: st.DrawFn, kind: str) -> Match:
         elif name == "in_port":
             fields[name] = draw(ports)
         elif name in _UNMASKED + _UNMASKED_METADATA or draw(st.booleans()):
-            fields[name] = draw(st.integers(0, full))
+            fields[name] = draw(st.integers(0, highest(name)))
         else:
             fields[name] = draw(st.integers(0, full)), draw(masks(FIELDS[name].bits))
     return match(**fields)
@@ -143,7 +151,7 @@ def subfields(draw: st.DrawFn, names: tuple[str, ...], bits: int | None = None) 
 @st.composite
 def set_fields(draw: st.DrawFn, names: tuple[str, ...]) -> SetField:
     target = draw(subfields(names))
-    return SetField(target, draw(st.integers(0, target.mask)))
+    return SetField(target, draw(st.integers(0, min(target.mask, highest(target.field)))))
 
 
 @st.composite
@@ -180,6 +188,7 @@ def ct_actions(draw: st.DrawFn, kind: str) -> Ct:
     )
 
 
+@cache
 def simple_actions(kind: str) -> st.SearchStrategy[Action]:
     """Actions that may stand anywhere, in a bucket too."""
     headers = tuple(name for name in KINDS[kind][1] if name not in _READ_ONLY)
@@ -198,17 +207,20 @@ def simple_actions(kind: str) -> st.SearchStrategy[Action]:
     return st.one_of(choices)
 
 
+@cache
+def flow_actions(kind: str) -> st.SearchStrategy[Action]:
+    """Actions that may stand anywhere in a flow of a kind."""
+    to_register: st.SearchStrategy[Action] = st.builds(OutputField, subfields(_REGISTERS))
+    to_group: st.SearchStrategy[Action] = st.builds(ToGroup, st.sampled_from(GROUP_NUMBERS))
+    return st.one_of(simple_actions(kind), to_register, to_group)
+
+
 @st.composite
 def flows(draw: st.DrawFn) -> Flow:
     """A flow of any kind; groups are of GROUP_NUMBERS and meters of METER_NUMBERS."""
     kind = draw(kinds)
     table = draw(tables)
-    other: list[st.SearchStrategy[Action]] = [
-        simple_actions(kind),
-        st.builds(OutputField, subfields(_REGISTERS)),
-        st.builds(ToGroup, st.sampled_from(GROUP_NUMBERS)),
-    ]
-    actions = draw(st.lists(st.one_of(other), max_size=5))
+    actions = draw(st.lists(flow_actions(kind), max_size=5))
     if draw(st.booleans()):
         actions.insert(0, ApplyMeter(draw(st.sampled_from(METER_NUMBERS))))
     if table < LAST_TABLE and draw(st.booleans()):
@@ -268,5 +280,5 @@ def packets(draw: st.DrawFn) -> Packet:
         elif name == "in_port":
             fields[name] = draw(ports)
         else:
-            fields[name] = draw(st.integers(0, _FLAGS.get(name, FIELDS[name].full_mask)))
+            fields[name] = draw(st.integers(0, highest(name)))
     return packet(**fields)

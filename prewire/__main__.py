@@ -1,0 +1,5 @@
+"""`python -m prewire` is the command `prewire`."""
+
+from prewire.cli import main
+
+main()

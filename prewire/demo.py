@@ -1,0 +1,4 @@
+"""placeholder while building"""
+
+
+def run(containers: int) -> None: ...

@@ -1,0 +1,52 @@
+"""Settings as flags of a command, made from the settings class: one list of settings, not two."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Optional
+
+import typer
+
+from prewire import settings
+from prewire.settings import Settings
+
+# A flag's type on the command line, where it is not the setting's own.
+_FLAG_TYPES: Final[dict[str, Any]] = {"log_level": str, "switch_db": str}
+
+
+def with_settings(command: Callable[[Settings], None]) -> Callable[..., None]:
+    """The command with a flag for every setting; it is called with the settings in force."""
+
+    @functools.wraps(command)
+    def flagged(**flags: Any) -> None:
+        in_force = settings.load(**flags)
+        _log(in_force)
+        command(in_force)
+
+    parameters = [_parameter(name) for name in Settings.model_fields]
+    flagged.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    flagged.__annotations__ = {each.name: each.annotation for each in parameters}
+    return flagged
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    field = Settings.model_fields[name]
+    kind = _FLAG_TYPES.get(name, field.annotation)
+    shown = "" if field.default in (None, "") else f" [default: {field.default}]"
+    option = typer.Option(f"--{name.replace('_', '-')}", help=f"{field.description}{shown}")
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[Optional[kind], option],  # noqa: UP045 - known at run time only
+    )
+
+
+def _log(in_force: Settings) -> None:
+    logging.basicConfig(
+        level=in_force.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )

@@ -1,0 +1,23 @@
+"""Is a port free? Asked before processes start, so that the answer is one line."""
+
+from __future__ import annotations
+
+import socket
+
+
+class PortInUse(Exception):
+    """Something else listens there; the text names the setting and the remedy."""
+
+
+def check_free(host: str, port: int, setting: str) -> None:
+    """Raise PortInUse where nobody can listen on host:port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(
+                f"{setting}: cannot listen on {host}:{port} ({error.strerror}); "
+                "end what uses it, or choose another port"
+            ) from None

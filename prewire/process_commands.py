@@ -1,0 +1,80 @@
+"""Commands that are processes: `up`, `controller`, `api`, `demo`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from prewire import processes, show
+from prewire.flags import with_settings
+from prewire.ports import check_free
+from prewire.settings import Settings
+from prewire.up import NotUp, running
+
+# Each process imports only what it runs: a controller no FastAPI, a server no os-ken.
+# ruff: noqa: PLC0415
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(with_settings(up))
+    app.command()(with_settings(controller))
+    app.command()(with_settings(api))
+    app.command()(demo)
+
+
+def up(settings: Settings) -> None:
+    """Run all of prewire on this machine until interrupted: NIB, controller, REST server."""
+    ending = _ending()
+    with running(settings) as children:
+        show.lines(
+            f"prewire is up. REST: {settings.api_url}, described at {settings.api_url}/docs",
+            f"Switches connect to tcp:{settings.controller_host}:{settings.controller_port}",
+            f"Metrics: http://{settings.metrics_host}:{settings.metrics_port}/metrics",
+        )
+        while not ending.is_set():
+            ended = processes.wait_any(children, 0.5)
+            if ended is not None and not ending.is_set():
+                status = ended.process.poll()
+                raise NotUp(f"{ended.name} ended with status {status}; its own message says why")
+
+
+def controller(settings: Settings) -> None:
+    """Run a controller until interrupted."""
+    ending = _ending()
+    check_free(settings.controller_host, settings.controller_port, "controller_port")
+    if settings.metrics_port:
+        check_free(settings.metrics_host, settings.metrics_port, "metrics_port")
+    os.environ.update(settings.environment)
+    from ryu_apps import run
+
+    run.run(settings.controller_host, settings.controller_port, ending)
+    run.leave(0)
+
+
+def api(settings: Settings) -> None:
+    """Run a REST server until interrupted."""
+    from prewire import rest
+
+    rest.serve(settings)
+
+
+def demo(
+    containers: Annotated[int, typer.Option(min=2, max=8, help="Resident containers.")] = 3,
+) -> None:
+    """Show the whole on this machine, as root: Open vSwitch, Mininet, real HTTP. About a minute."""
+    from prewire import demo as show_all
+
+    show_all.run(containers)
+
+
+def _ending() -> threading.Event:
+    """Set by SIGINT or SIGTERM."""
+    ending = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
+    return ending

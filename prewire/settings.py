@@ -1,0 +1,129 @@
+"""Settings of all processes: flags before environment before file before defaults.
+
+The file is TOML, `/etc/prewire/prewire.toml` or the one PREWIRE_CONFIG (or `--config`) names; a
+variable is PREWIRE_ and the setting's name in capitals. Child processes get the settings that
+differ from the defaults through their environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+DEFAULT_FILE: Final = Path("/etc/prewire/prewire.toml")
+Port = Field(ge=1, le=65535)
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the text names it and the remedy."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator may set."""
+
+    model_config = SettingsConfigDict(env_prefix="PREWIRE_", extra="forbid")
+
+    state_dir: Path = Field(
+        default=Path("/var/lib/prewire"), description="where the embedded NIB keeps its files"
+    )
+    nib: str = Field(
+        default="", description="OVSDB remote of the NIB; empty: the embedded one in state_dir"
+    )
+    api_host: str = Field(default="127.0.0.1", description="address the REST server listens on")
+    api_port: int = Field(default=8686, ge=1, le=65535, description="port of the REST server")
+    controller_host: str = Field(
+        default="127.0.0.1", description="address switches connect to by OpenFlow"
+    )
+    controller_port: int = Field(
+        default=6653, ge=1, le=65535, description="port switches connect to by OpenFlow"
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="address of the /metrics server")
+    metrics_port: int = Field(
+        default=9686, ge=0, le=65535, description="port of the controller's /metrics; 0: none"
+    )
+    switch_db: str | None = Field(
+        default=None,
+        description="OVSDB remote of the switches' own database, for iface-ids; "
+        "default: this machine's, where there is one; empty: none",
+    )
+    stats_seconds: float = Field(
+        default=5.0, gt=0, le=3600, description="how often switches' counters are read"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least severe messages to log"
+    )
+
+    @property
+    def nib_remote(self) -> str:
+        """The NIB's remote, embedded or not."""
+        return self.nib or f"unix:{self.state_dir.absolute() / 'nib.sock'}"
+
+    @property
+    def api_url(self) -> str:
+        """Where clients on this machine reach the REST server."""
+        host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
+        return f"http://{host}:{self.api_port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """These settings for a child process."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        given["nib"] = self.nib_remote
+        return {
+            f"PREWIRE_{name.upper()}": str(value)
+            for name, value in given.items()
+            if value is not None
+        }
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, file; no others."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _file())
+
+
+def load(**flags: Any) -> Settings:
+    """The settings in force; a flag of None was not given. SettingsError names what is bad."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    named = os.environ.get("PREWIRE_CONFIG")
+    if named and not Path(named).is_file():
+        raise SettingsError(f"PREWIRE_CONFIG: there is no file {named}; correct it or unset it")
+    try:
+        return Settings(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{_file()}: not valid TOML: {error}; correct the file") from None
+    except ValidationError as error:
+        raise SettingsError(_complaint(error)) from None
+
+
+def _file() -> Path:
+    return Path(os.environ.get("PREWIRE_CONFIG") or DEFAULT_FILE)
+
+
+def _complaint(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(Settings.model_fields)
+        return f"{name}: no such setting; remove it from {_file()} (there are {known})"
+    return (
+        f"{name}: {first['msg']}, not {first['input']!r}; "
+        f"correct the flag, PREWIRE_{name.upper()} or {_file()}"
+    )

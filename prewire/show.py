@@ -1,0 +1,53 @@
+"""How the command line prints things: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Output(StrEnum):
+    """The forms of output."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def as_json(value: Any) -> None:
+    """The value, for programs."""
+    Console(soft_wrap=True, highlight=False).print_json(json.dumps(value))
+
+
+def rows(columns: Mapping[str, str], items: Sequence[Mapping[str, Any]]) -> None:
+    """A table; columns: heading -> key."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in columns:
+        table.add_column(heading)
+    for item in items:
+        table.add_row(*(_cell(item.get(key)) for key in columns.values()))
+    Console(soft_wrap=True).print(table)
+
+
+def lines(*texts: str) -> None:
+    """Plain lines; no markup in them is interpreted."""
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    for text in texts:
+        console.print(text)
+
+
+def complain(text: str) -> None:
+    """One line on standard error."""
+    Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(f"prewire: {text}")
+
+
+def _cell(value: Any) -> str:
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

@@ -1,0 +1,73 @@
+"""All of prewire on one machine: the embedded NIB, a controller and the REST server.
+
+Ready means: the REST server answers and the controller leads. A child that ends of itself ends the
+whole, so that a service manager can start it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+import httpx
+
+from nib.server import EmbeddedServer
+from prewire import processes
+from prewire.ports import check_free
+from prewire.processes import Child
+from prewire.settings import Settings
+
+_READY_SECONDS: Final = 30.0
+_PACE_SECONDS: Final = 0.05
+
+
+class NotUp(Exception):
+    """A process did not start, or ended."""
+
+
+@contextmanager
+def running(settings: Settings, log: Path | None = None) -> Iterator[list[Child]]:
+    """All processes, ready. log: a file for what they print; by default they print where we do.
+
+    Raises NotUp, PortInUse, NibError with one line each.
+    """
+    check_free(settings.controller_host, settings.controller_port, "controller_port")
+    check_free(settings.api_host, settings.api_port, "api_port")
+    if settings.metrics_port:
+        check_free(settings.metrics_host, settings.metrics_port, "metrics_port")
+    with ExitStack() as stack:
+        if not settings.nib:
+            stack.enter_context(EmbeddedServer(settings.state_dir, processes.tied()))
+        output = stack.enter_context(log.open("ab")) if log else None
+        children: list[Child] = []
+        stack.callback(processes.stop, children)
+        _start(settings, output, children)
+        yield children
+
+
+def _start(settings: Settings, output: IO[bytes] | None, children: list[Child]) -> None:
+    environment = os.environ | settings.environment
+    for name in ("controller", "api"):
+        children.append(processes.start(name, [name], environment, output))
+    deadline = time.monotonic() + _READY_SECONDS
+    with httpx.Client(base_url=settings.api_url, timeout=2) as client:
+        while not _is_ready(client, children[0].process.pid):
+            ended = processes.wait_any(children, _PACE_SECONDS)
+            if ended is not None:
+                raise NotUp(f"{ended.name} ended at once; its own message says why")
+            if time.monotonic() > deadline:
+                raise NotUp(f"not ready after {_READY_SECONDS} s; the log says why")
+
+
+def _is_ready(client: httpx.Client, controller: int) -> bool:
+    """Whether REST answers and the controller with this process id leads."""
+    try:
+        status = client.get("/v1/status")
+    except httpx.TransportError:
+        return False
+    leader = status.json().get("leader") if status.is_success else None
+    return bool(leader) and str(leader).endswith(f":{controller}")
