@@ -6,4 +6,4 @@ Import from the modules: `nib.records` and `nib.mirror` are pure; `nib.database`
 import warnings
 
 # `ovs.poller` imports eventlet wherever it is installed, and eventlet announces its own end then.
-warnings.filterwarnings("ignore", category=DeprecationWarning, message=r"\s*Eventlet is deprecated")
+warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
