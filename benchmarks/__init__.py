@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench` runs them all; each also alone, `python -m benchmarks.NAME`."""

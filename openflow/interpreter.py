@@ -249,7 +249,8 @@ class _Walk:
             case Ct():
                 self._to_conntrack(action, traveller)
             case CtClear():
-                traveller.packet = untracked(traveller.packet)
+                if traveller.packet["ct_state"]:  # else Open vSwitch does nothing
+                    traveller.packet = untracked(traveller.packet)
             case _:
                 assert_never(action)
 

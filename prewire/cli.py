@@ -14,14 +14,11 @@ import typer
 
 from nib.errors import NibError
 from prewire import __version__, db_commands, object_commands, process_commands, show
-from prewire.client import RequestFailed
-from prewire.ports import PortInUse
-from prewire.settings import SettingsError
-from prewire.up import NotUp
+from prewire.errors import CommandFailed
 from topologies.errors import NetworkError
 
 # What ends a command with one line; anything else is a defect and shows its traceback.
-_EXPECTED: Final = (NibError, NetworkError, NotUp, PortInUse, RequestFailed, SettingsError)
+_EXPECTED: Final = (CommandFailed, NibError, NetworkError)
 
 app = typer.Typer(
     name="prewire",

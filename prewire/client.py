@@ -6,10 +6,12 @@ from typing import Any, Final
 
 import httpx
 
+from prewire.errors import CommandFailed
+
 _SECONDS: Final = 60.0
 
 
-class RequestFailed(Exception):
+class RequestFailed(CommandFailed):
     """The server refused a request or did not answer; the text names field and remedy."""
 
 

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from nib import server
 from prewire import settings, show
+
+# The database library takes half a second to load; only these commands wait for it.
+# ruff: noqa: PLC0415
 
 app = typer.Typer(no_args_is_help=True, help="The NIB's database file.")
 
@@ -24,6 +26,8 @@ def _file(given: Path | None) -> Path:
 @app.command()
 def init(file: File = None) -> None:
     """Create an empty database of this version's schema."""
+    from nib import server
+
     path = _file(file)
     path.parent.mkdir(parents=True, exist_ok=True)
     server.init(path)
@@ -37,6 +41,8 @@ def convert(
     backup: Annotated[bool, typer.Option(help="Copy the file first.")] = True,
 ) -> None:
     """Bring a database of an older schema to this version's; its server must be stopped."""
+    from nib import server
+
     path = _file(file)
     done = server.convert(path, backup=backup)
     show.lines(f"converted {path} from schema {done.old} to {done.new}")
@@ -52,6 +58,8 @@ def back_up(
     ] = None,
 ) -> None:
     """Copy the database, from a running server or from its file."""
+    from nib import server
+
     given = settings.load()
     server.backup(source or given.nib_remote, target)
     show.lines(f"wrote {target}")

@@ -225,6 +225,7 @@ def explain(
         show.lines(f"owner   {found['owner']}", f"origin  {found['origin'] or '-'}")
         show.lines(f"wanted  {wanted}")
     else:
-        columns = {"TABLE": "table", "TAKEN BY": "match", "ACTIONS": "actions", "FROM": "origin"}
-        show.rows(columns, found["steps"])
+        for step in found["steps"]:
+            show.lines(f"{step['table']:10} {step['match']}", f"{'':10}   -> {step['actions']}")
+            show.lines(*([f"{'':10}   because of {step['origin']}"] if step["origin"] else []))
         show.lines(*found["choices"], *(f"leaves: {each}" for each in found["outputs"]))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 
+from prewire.errors import CommandFailed
 
-class PortInUse(Exception):
+
+class PortInUse(CommandFailed):
     """Something else listens there; the text names the setting and the remedy."""
 
 
@@ -21,3 +23,16 @@ def check_free(host: str, port: int, setting: str) -> None:
                 f"{setting}: cannot listen on {host}:{port} ({error.strerror}); "
                 "end what uses it, or choose another port"
             ) from None
+
+
+def free_port(preferred: int) -> int:
+    """The preferred port of the loopback address, or another where that is in use."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise PortInUse("no port of 127.0.0.1 is free; end some programs")

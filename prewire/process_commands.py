@@ -13,7 +13,6 @@ from prewire import processes, show
 from prewire.flags import with_settings
 from prewire.ports import check_free
 from prewire.settings import Settings
-from prewire.up import NotUp, running
 
 # Each process imports only what it runs: a controller no FastAPI, a server no os-ken.
 # ruff: noqa: PLC0415
@@ -29,6 +28,8 @@ def add(app: typer.Typer) -> None:
 
 def up(settings: Settings) -> None:
     """Run all of prewire on this machine until interrupted: NIB, controller, REST server."""
+    from prewire.up import NotUp, running
+
     ending = _ending()
     with running(settings) as children:
         show.lines(

@@ -20,11 +20,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from prewire.errors import CommandFailed
+
 DEFAULT_FILE: Final = Path("/etc/prewire/prewire.toml")
 Port = Field(ge=1, le=65535)
 
 
-class SettingsError(Exception):
+class SettingsError(CommandFailed):
     """A setting cannot be used; the text names it and the remedy."""
 
 

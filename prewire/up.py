@@ -17,6 +17,7 @@ import httpx
 
 from nib.server import EmbeddedServer
 from prewire import processes
+from prewire.errors import CommandFailed
 from prewire.ports import check_free
 from prewire.processes import Child
 from prewire.settings import Settings
@@ -25,7 +26,7 @@ _READY_SECONDS: Final = 30.0
 _PACE_SECONDS: Final = 0.05
 
 
-class NotUp(Exception):
+class NotUp(CommandFailed):
     """A process did not start, or ended."""
 
 

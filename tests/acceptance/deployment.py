@@ -1,0 +1,231 @@
+"""prewire as an operator runs it, for tests: NIB, REST server and a controller as processes.
+
+One `Deployment` on each framework. The controller can be killed and started again by itself. Ports
+are free ones, state is in a short temporary directory, and all that is printed goes to one log.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import httpx
+
+from nib.server import EmbeddedServer
+from prewire import processes, up
+from prewire.ports import free_port
+from prewire.processes import Child
+from prewire.settings import Settings, load
+from tests.waiting import until
+
+Framework = Literal["os-ken", "ryu"]
+
+ROOT: Final = Path(__file__).parents[2]
+RYU_MANAGER: Final = ROOT / ".venv-ryu/bin/prewire-ryu-manager"
+RYU_APPS: Final = ("ryu_apps.reconciler", "ryu_apps.discovery", "ryu_apps.telemetry")
+STATS_SECONDS: Final = 0.5
+
+
+class Deployment:
+    """prewire that runs: talk to it by `http`, `cli` and `metrics`."""
+
+    def __init__(
+        self, framework: Framework, settings: Settings, log: Path, children: list[Child]
+    ) -> None:
+        self.framework = framework
+        self.settings = settings
+        self.log = log
+        self.http = httpx.Client(base_url=settings.api_url, timeout=30)
+        self._children = children
+
+    @property
+    def target(self) -> str:
+        """What a bridge connects to."""
+        return f"tcp:{self.settings.controller_host}:{self.settings.controller_port}"
+
+    @property
+    def controller(self) -> subprocess.Popen[bytes]:
+        """The controller's process."""
+        return next(each.process for each in self._children if each.name == "controller")
+
+    def status(self) -> dict[str, Any]:
+        """The answer of GET /v1/status."""
+        answer = self.http.get("/v1/status")
+        return dict(answer.raise_for_status().json())
+
+    def await_switch(self, ports: int = 0, timeout_s: float = 20.0) -> dict[str, Any]:
+        """Return the one switch when it is connected, has acknowledged everything and its ports."""
+
+        def is_there(status: dict[str, Any]) -> bool:
+            switches = status["switches"]
+            return bool(
+                switches
+                and switches[0]["connected"]
+                and not status["behind"]
+                and len(switches[0]["ports"]) > ports
+            )
+
+        what = "the switch is connected and up to date"
+        return dict(until(self.status, is_there, what, timeout_s)["switches"][0])
+
+    def put(self, path: str, body: dict[str, Any], expected: tuple[int, ...] = (200, 201)) -> Any:
+        """PUT with ?wait=applied; returns the JSON answer."""
+        answer = self.http.put(path, json=body, params={"wait": "applied"})
+        assert answer.status_code in expected, f"PUT {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def delete(self, path: str, **params: Any) -> httpx.Response:
+        """DELETE with ?wait=applied."""
+        answer = self.http.delete(path, params={"wait": "applied", **params})
+        assert answer.is_success, f"DELETE {path}: {answer.status_code} {answer.text}"
+        return answer
+
+    def clear(self) -> None:
+        """Delete every service."""
+        for service in self.http.get("/v1/services").json()["items"]:
+            self.delete(f"/v1/services/{service['name']}")
+
+    def cli(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the command `prewire` against this deployment."""
+        api = {"PREWIRE_API": self.settings.api_url}
+        return prewire(*arguments, **{**api, **environment})
+
+    def metrics(self) -> str:
+        """The text of the controller's /metrics."""
+        host, port = self.settings.metrics_host, self.settings.metrics_port
+        return httpx.get(f"http://{host}:{port}/metrics").raise_for_status().text
+
+    def counter(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples with these labels; 0 where there is none."""
+        return sum(sample_values(self.metrics(), name, labels))
+
+    def kill_controller(self) -> None:
+        """SIGKILL."""
+        self.controller.kill()
+        self.controller.wait(10)
+
+    def start_controller(self) -> None:
+        """Start the controller again, on the same database."""
+        place = next(i for i, each in enumerate(self._children) if each.name == "controller")
+        with self.log.open("ab") as output:
+            self._children[place] = start_controller(self.framework, self.settings, output)
+        pid = self.controller.pid
+        until(
+            lambda: self.status()["leader"],
+            lambda leader: leader and leader.endswith(f":{pid}"),
+            f"the new controller (process {pid}) leads",
+        )
+
+
+@contextmanager
+def deployed(framework: Framework, directory: Path) -> Iterator[Deployment]:
+    """prewire with its state in `directory`, ready for switches."""
+    ports = {name: free_port() for name in ("api_port", "controller_port", "metrics_port")}
+    settings = load(state_dir=directory, stats_seconds=STATS_SECONDS, **ports)
+    log = directory / "prewire.log"
+    run = up.running(settings, log) if framework == "os-ken" else _on_ryu(settings, log)
+    with run as children:
+        deployment = Deployment(framework, settings, log, children)
+        try:
+            yield deployment
+        finally:
+            deployment.http.close()
+
+
+@contextmanager
+def _on_ryu(settings: Settings, log: Path) -> Iterator[list[Child]]:
+    """What `prewire up` does, with the controller under classic Ryu's manager."""
+    with ExitStack() as stack:
+        stack.enter_context(EmbeddedServer(settings.state_dir, processes.tied()))
+        output = stack.enter_context(log.open("ab"))
+        children: list[Child] = []
+        stack.callback(processes.stop, children)
+        children.append(start_controller("ryu", settings, output))
+        children.append(processes.start("api", ["api"], os.environ | settings.environment, output))
+        pid = children[0].process.pid
+        with httpx.Client(base_url=settings.api_url, timeout=5) as client:
+            until(
+                lambda: _leader(client, children),
+                lambda leader: leader.endswith(f":{pid}"),
+                f"REST answers and the controller under Ryu (process {pid}) leads; see {log}",
+                30,
+            )
+        yield children
+
+
+def start_controller(framework: Framework, settings: Settings, output: Any) -> Child:
+    """The controller alone, as a process tied to this one."""
+    environment = os.environ | settings.environment
+    if framework == "os-ken":
+        return processes.start("controller", ["controller"], environment, output)
+    process = subprocess.Popen(
+        [*processes.tied(), *ryu_command(settings)],
+        cwd=settings.state_dir,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+    return Child("controller", process)
+
+
+def ryu_command(settings: Settings) -> list[str]:
+    """How the controller starts under classic Ryu."""
+    listen = ["--ofp-tcp-listen-port", str(settings.controller_port)]
+    listen += ["--ofp-listen-host", settings.controller_host]
+    return [str(RYU_MANAGER), *listen, *RYU_APPS]
+
+
+def prewire(
+    *arguments: str, timeout_s: float = 60.0, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command `prewire` to its end."""
+    return subprocess.run(
+        prewire_command(*arguments),
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def prewire_command(*arguments: str) -> list[str]:
+    """The command `prewire`, of the interpreter that runs the tests."""
+    return [sys.executable, "-m", "prewire", *arguments]
+
+
+def end(process: subprocess.Popen[Any], number: signal.Signals, timeout_s: float = 15.0) -> int:
+    """Send a signal and return the exit code."""
+    process.send_signal(number)
+    return process.wait(timeout_s)
+
+
+def sample_values(page: str, name: str, labels: dict[str, str]) -> list[float]:
+    """Values of the samples of a metrics page with this name and (at least) these labels."""
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    found = []
+    for line in page.splitlines():
+        series, _, value = line.rpartition(" ")
+        if series.partition("{")[0] == name and all(each in series for each in wanted):
+            found.append(float(value))
+    return found
+
+
+def _leader(client: httpx.Client, children: list[Child]) -> str:
+    for child in children:
+        code = child.process.poll()
+        assert code is None, f"{child.name} ended with {code}"
+    try:
+        answer = client.get("/v1/status")
+    except httpx.TransportError:
+        return ""
+    return str(answer.json().get("leader")) if answer.is_success else ""

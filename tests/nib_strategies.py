@@ -1,0 +1,207 @@
+"""Hypothesis strategies for what the state database may hold, and a database without a server.
+
+An *edit* is a change as REST and the controller make it: it goes through the same functions and
+the same draft, so that whatever these strategies reach, prewire can reach. Edits that the database
+would refuse are among them; they change nothing. Names, addresses and ports are few, so that edits
+meet each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from gateway_lb.intent import (
+    Registration,
+    delete_service,
+    drain_container,
+    put_container,
+    put_service,
+)
+from nib.draft import Draft
+from nib.errors import NibError
+from nib.mirror import Mirror, RowChange
+from nib.records import RECORD_CLASSES, Container, Global, Port, Service, SlotTable, Switch
+
+# The switch that tests look at, and another one.
+HERE: Final = "0000000000000001"
+THERE: Final = "0000000000000002"
+SWITCHES: Final = {HERE: Switch(HERE, 1, "s1"), THERE: Switch(THERE, 2, "s2")}
+
+STATIONS: Final = range(1, 7)
+_NAMES: Final = ("web", "api", "dns")
+_IDS: Final = ("c1", "c2", "c3", "c4")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change of the database, which an example that fails shows with its argument."""
+
+    make: Callable[[Any], Callable[[Draft], object]]
+    given: Any
+
+    def __call__(self, draft: Draft) -> object:
+        return self.make(self.given)(draft)
+
+    def __repr__(self) -> str:
+        return f"{self.make.__name__}({self.given!r})"
+
+
+class Database:
+    """Drafts over a mirror, as `Nib.write` makes them, without a server."""
+
+    def __init__(self, edits: Iterable[Edit] = ()) -> None:
+        self.mirror = Mirror()
+        for record in (Global(), *SWITCHES.values()):
+            self.mirror.apply(RowChange(None, record))
+        for edit in edits:
+            self.write(edit)
+
+    def write(self, change: Callable[[Draft], object]) -> tuple[RowChange, ...]:
+        """The changes that came of it: none where it was refused, and then nothing is written."""
+        draft = Draft(self.mirror)
+        try:
+            change(draft)
+        except NibError:
+            assert draft.net_changes() == (), "refused, and half written"
+            draft.roll_back(0)
+            return ()
+        return draft.net_changes()
+
+    def everything(self) -> tuple[RowChange, ...]:
+        """All rows, as a watch reports them at first."""
+        rows = (row for kind in RECORD_CLASSES for row in self.mirror.all(kind))
+        return tuple(RowChange(None, row) for row in rows)
+
+
+def address_of(station: int) -> str:
+    return f"10.0.1.{station}"
+
+
+def mac_of(station: int) -> str:
+    return f"02:00:00:00:01:{station:02x}"
+
+
+def port_of_station(station: int, switch: str = HERE, number: int | None = None) -> Port:
+    """The port that a station is behind by name, number and iface-id."""
+    iface = f"pod-{station}"
+    return Port(switch, f"v{station}", number or station, mac_of(100 + station), iface_id=iface)
+
+
+def registration(service: str, name: str, station: int, port: int = 8080) -> Registration:
+    """A container at a station, placed by its iface-id."""
+    address, mac = address_of(station), mac_of(station)
+    return Registration(service, name, address, port, mac, iface_id=f"pod-{station}")
+
+
+# ------------------------------------------------------------------------------ what edits make
+
+
+def put_port(port: Port) -> Callable[[Draft], object]:
+    return lambda draft: draft.put(port)
+
+
+def delete_port(key: tuple[str, str]) -> Callable[[Draft], object]:
+    return lambda draft: draft.delete(Port, key)
+
+
+def drain(given: tuple[tuple[str, str], float]) -> Callable[[Draft], object]:
+    """given: key and seconds; with 0 seconds the container is deleted."""
+    return drain_container(given[0], 1_000_000, given[1])
+
+
+def put_switch(switch: Switch) -> Callable[[Draft], object]:
+    return lambda draft: draft.put(switch)
+
+
+def save_table(table: SlotTable) -> Callable[[Draft], object]:
+    return lambda draft: draft.put(table) if draft.get(Service, table.service) else None
+
+
+def change_nothing(_given: None) -> Callable[[Draft], object]:
+    return lambda _draft: None
+
+
+# ---------------------------------------------------------------------------------- strategies
+
+stations = st.sampled_from(STATIONS)
+_keys = st.tuples(st.sampled_from(_NAMES), st.sampled_from(_IDS))
+
+services = st.builds(
+    Service,
+    name=st.sampled_from(_NAMES),
+    vip=st.sampled_from(("10.0.0.100", "10.0.0.101")),
+    port=st.sampled_from((80, 81)),
+    protocol=st.sampled_from(("tcp", "udp")),
+)
+
+
+@st.composite
+def ports(draw: st.DrawFn) -> Port:
+    """A station's port, mostly here; its number and its iface-id may change."""
+    station = draw(stations)
+    port = port_of_station(
+        station, draw(st.sampled_from((HERE, HERE, THERE))), station + draw(st.sampled_from((0, 10)))
+    )
+    if draw(st.booleans()):
+        return port
+    return Port(port.switch, port.name, port.number, port.mac)
+
+
+@st.composite
+def registrations(draw: st.DrawFn) -> Registration:
+    """A container at a station, placed in any way that there is."""
+    service, name = draw(_keys)
+    station, port = draw(stations), draw(st.sampled_from((8080, 8081)))
+    by_iface = registration(service, name, station, port)
+    switch = draw(st.sampled_from((HERE, "s1", THERE)))
+    where = draw(st.sampled_from((f"v{station}", str(station), str(station + 10))))
+    if draw(st.integers(0, 2)):
+        return by_iface
+    address, mac = by_iface.address, by_iface.mac
+    return Registration(service, name, address, port, mac, switch=switch, switch_port=where)
+
+
+def _edits(make: Callable[[Any], Any], given: st.SearchStrategy[Any]) -> st.SearchStrategy[Edit]:
+    return st.builds(Edit, st.just(make), given)
+
+
+switches = st.builds(
+    Switch,
+    dpid=st.just(HERE),
+    ct_zone=st.just(SWITCHES[HERE].ct_zone),
+    name=st.just("s1"),
+    connected=st.booleans(),
+    applied=st.integers(0, 3),
+)
+
+service_edits = _edits(put_service, services)
+container_edits = _edits(put_container, registrations())
+edits = st.one_of(
+    service_edits,
+    container_edits,
+    container_edits,
+    _edits(drain, st.tuples(_keys, st.sampled_from((0.0, 60.0)))),
+    _edits(put_port, ports()),
+    _edits(delete_service, st.sampled_from(_NAMES)),
+    _edits(delete_port, st.tuples(st.just(HERE), st.sampled_from([f"v{n}" for n in STATIONS]))),
+    _edits(put_switch, switches),
+)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Edit]:
+    """Edits that lead to a database with ports, services and containers in every state."""
+    placed = [Edit(put_port, port_of_station(station)) for station in STATIONS]
+    moved = draw(st.lists(_edits(put_port, ports()), max_size=3))
+    offered = draw(st.lists(service_edits, min_size=1, max_size=3))
+    registered = draw(st.lists(container_edits, min_size=1, max_size=8))
+    after = draw(st.lists(edits, max_size=4))
+    return [*placed, *moved, *offered, *registered, *after]
+
+
+def containers_of(database: Database) -> list[Container]:
+    return sorted(database.mirror.all(Container), key=lambda container: container.key)

@@ -1,0 +1,176 @@
+"""Connections through the rules of one switch, run by the interpreter, hop by hop.
+
+A `Wire` holds rules and what conntrack knows; it carries one packet at a time and says where it
+came out. `Dialogue` speaks both ends of one connection to a service and checks every header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gateway_lb.pipeline import VIP_MAC
+from nib.records import Service
+from openflow import tables
+from openflow.conntrack import Conntrack
+from openflow.fields import IPV4, MAC
+from openflow.index import Index
+from openflow.interpreter import Choose, Sent, choose_by_hash, run
+from openflow.packet import ACK, SYN, SYN_ACK, Packet, packet_text, tcp, udp
+from openflow.values import NORMAL, Rules
+
+# By which port replies of containers behind other switches come in.
+TRUNK: Final = 60
+
+_INSIDE: Final = ("reg", "ct_", "metadata", "pkt_mark", "in_port")
+
+# A packet passes every table at most twice (before and after conntrack) and the group's detour.
+_MOST_STEPS: Final = 2 * len(tables.PIPELINE)
+
+
+class Wire:
+    """One switch's data path; `conntrack` changes as packets pass."""
+
+    def __init__(self, rules: Rules | Index, conntrack: Conntrack | None = None) -> None:
+        self.index = rules if isinstance(rules, Index) else Index(rules)
+        self.conntrack = conntrack or Conntrack()
+
+    def programmed(self, rules: Rules | Index) -> Wire:
+        """The same switch with other rules."""
+        return Wire(rules, self.conntrack)
+
+    def send(self, packet: Packet, choose: Choose = choose_by_hash) -> Sent | None:
+        """Where the packet leaves; None: dropped. It never leaves twice, nor loops."""
+        result = run(self.index, packet, self.conntrack, choose=choose)
+        assert not result.errors, f"{packet_text(packet)}: {result.errors}"
+        assert len(result.steps) <= _MOST_STEPS, f"{packet_text(packet)} loops"
+        assert len(result.outputs) <= 1, f"{packet_text(packet)} leaves more than once"
+        self.conntrack = result.conntrack
+        return result.outputs[0] if result.outputs else None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Somebody behind a port of the switch."""
+
+    in_port: int = 50
+    port: int = 40_000
+    address: str = "10.9.0.1"
+    mac: str = "02:00:00:00:09:01"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """To whom a packet was delivered: all that identifies a container to the wire. port: None where
+    it is forwarded as a switch does."""
+
+    mac: str
+    address: str
+    port_number: int
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """One connection of a client to a service."""
+
+    wire: Wire
+    client: Client
+    service: Service
+
+    def opened(self, choose: Choose = choose_by_hash) -> Where | None:
+        """The first packet."""
+        return self._to_vip(SYN, choose)
+
+    def more(self) -> Where | None:
+        """A later packet of the client."""
+        return self._to_vip(ACK, choose_by_hash)
+
+    def answered(self, by: Where, flags: int = SYN_ACK) -> bool:
+        """Whether the container's reply reaches the client as the VIP's, and by the port it uses."""
+        reply = self._reply(by, flags)
+        sent = self.wire.send(reply)
+        return (
+            sent is not None
+            and sent.port == self.client.in_port
+            and same_outside(sent.packet, self._reply_of_vip(reply))
+        )
+
+    def established(self, choose: Choose = choose_by_hash) -> Where | None:
+        """Open, have it answered, confirm; whom it reaches, None where it is nobody."""
+        where = self.opened(choose)
+        if where is None or not self.answered(where):
+            return None
+        return where if self.more() == where else None
+
+    def _to_vip(self, flags: int, choose: Choose) -> Where | None:
+        given = self._packet(
+            flags,
+            in_port=self.client.in_port,
+            eth_src=self.client.mac,
+            eth_dst=VIP_MAC,
+            ip_src=self.client.address,
+            ip_dst=self.service.vip,
+            src=self.client.port,
+            dst=self.service.port,
+        )
+        sent = self.wire.send(given, choose)
+        if sent is None:
+            return None
+        for name in ("eth_src", "ip_src", f"{self.service.protocol}_src"):
+            assert sent.packet[name] == given[name], f"{name} of the client was changed"
+        return Where(
+            MAC.show(sent.packet["eth_dst"]),
+            IPV4.show(sent.packet["ip_dst"]),
+            sent.packet[f"{self.service.protocol}_dst"],
+            None if sent.port == NORMAL else sent.port,
+        )
+
+    def _reply(self, by: Where, flags: int) -> Packet:
+        return self._packet(
+            flags,
+            in_port=TRUNK if by.port is None else by.port,
+            eth_src=by.mac,
+            eth_dst=self.client.mac,
+            ip_src=by.address,
+            ip_dst=self.client.address,
+            src=by.port_number,
+            dst=self.client.port,
+        )
+
+    def _reply_of_vip(self, reply: Packet) -> Packet:
+        fields = {"ip_src": IPV4.read(self.service.vip), "eth_src": MAC.read(VIP_MAC)}
+        fields |= {f"{self.service.protocol}_src": self.service.port}
+        return reply.having(eth_dst=MAC.read(self.client.mac), **fields)
+
+    def _packet(self, flags: int, *, src: int, dst: int, **fields: int | str) -> Packet:
+        if self.service.protocol == "udp":
+            return udp(udp_src=src, udp_dst=dst, **fields)
+        return tcp(tcp_src=src, tcp_dst=dst, tcp_flags=flags, **fields)
+
+
+def same_outside(one: Packet, other: Packet) -> bool:
+    """Whether two packets are the same on the wire: registers and conntrack fields stay inside."""
+    seen = [
+        {name: value for name, value in packet.items() if not name.startswith(_INSIDE)}
+        for packet in (one, other)
+    ]
+    return seen[0] == seen[1]
+
+
+def slot_choices(wire: Wire, group_id: int) -> Iterable[Choose]:
+    """One choice for each different bucket of a group."""
+    group = wire.index.groups.get(group_id)
+    buckets = group.buckets if group else ()
+    first = {bucket: slot for slot, bucket in reversed(list(enumerate(buckets)))}
+    return [_always(slot) for slot in first.values()]
+
+
+def _always(slot: int) -> Choose:
+    return lambda _group, _packet: slot
+
+
+def another_client(client: Client, number: int) -> Client:
+    """The same host with another source port."""
+    return replace(client, port=client.port + number)
