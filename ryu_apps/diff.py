@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from openflow.cookies import GROUP_IDS, is_ours, without_epoch
 from openflow.values import Flow, FlowKey, Group, Meter, Rules, merged
@@ -67,9 +67,6 @@ class Changes:
 
     def __len__(self) -> int:
         return sum(len(getattr(self, name)) for name in self.__slots__)
-
-
-NOTHING: Final = Changes()
 
 
 def desired_of(parts: Iterable[Rules]) -> Desired:

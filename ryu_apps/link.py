@@ -18,6 +18,7 @@ from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Flow, Group, Meter
 from ryu_apps import framework, wire
 from ryu_apps.diff import Changes, Installed
+from ryu_apps.order import Batch
 
 # Messages go to the framework's queue in pieces of this many bytes, not one by one.
 _PIECE: Final = 1 << 16
@@ -35,7 +36,7 @@ class ReadBackResult:
 
 @dataclass(slots=True)
 class _Batch:
-    """A batch under way: its barrier's id, what each message id stood for, what was refused."""
+    """A batch under way: its last barrier's id, what each message stood for, what was refused."""
 
     barrier: int
     sent: dict[int, Rule]
@@ -47,8 +48,6 @@ class Link:
 
     def __init__(self, datapath: Any, epoch: int) -> None:
         self.datapath = datapath
-        self.messages_sent = 0
-        self.errors = 0
         self._epoch = epoch
         self._xids = count(1)
         self._read = ReadBackResult()
@@ -78,18 +77,20 @@ class Link:
             wire.flows_request(xids[0]), wire.groups_request(xids[1]), wire.meters_request(xids[2])
         )
 
-    def program(self, changes: Changes) -> None:
-        """Send a batch and its barrier."""
+    def program(self, batch: Batch) -> None:
+        """Send a batch, a barrier after each of its stages."""
         sent: dict[int, Rule] = {}
         messages = []
-        for encode, rule in self._encoders(changes):
-            xid = next(self._xids)
-            sent[xid] = rule
-            messages.append(encode(rule, xid))
-        barrier = next(self._xids)
+        barrier = 0
+        for stage in batch:
+            for encode, rule in self._encoders(stage):
+                xid = next(self._xids)
+                sent[xid] = rule
+                messages.append(encode(rule, xid))
+            barrier = next(self._xids)
+            messages.append(wire.barrier(barrier))
         self._batch = _Batch(barrier, sent)
-        self.messages_sent += len(messages)
-        self.send(*messages, wire.barrier(barrier))
+        self.send(*messages)
 
     def reply(self, message: Any, read: Callable[[Any], Rule]) -> ReadBackResult | None:
         """A part of a read-back; returns the whole when this was the last part."""
@@ -104,7 +105,6 @@ class Link:
 
     def refused(self, message: Any) -> None:
         """An error message: remember what it refused."""
-        self.errors += 1
         rule = self._batch.sent.get(message.xid) if self._batch else None
         if self._batch is not None and rule is not None:
             self._batch.refused.append(_refusal(rule, wire.error_of(message)))

@@ -1,8 +1,9 @@
 """In which order changes reach a switch: make before break, as a table.
 
-A batch is sent when the batch before it is acknowledged by a barrier. What others point at comes
-first (groups, later tables), then what points at it; what is taken away goes in the opposite order.
-So at every moment a packet to a live VIP still reaches a container.
+What others point at comes first (groups, later tables), then what points at it; then groups turn to
+what is there; what is taken away goes in the opposite order. So at every moment a packet to a live
+VIP still reaches a container. A stage's changes are separated from the next stage's by a barrier;
+a *batch* of stages is sent at once, and only when it is acknowledged the next batch is.
 """
 
 from __future__ import annotations
@@ -36,26 +37,39 @@ def _deleted(changes: Changes, *, entry: bool) -> Changes:
     return Changes(delete_flows=tuple(sorted(flows, key=lambda flow: flow.table)))
 
 
-ORDER: Final[tuple[tuple[str, Stage], ...]] = (
-    (
-        "new meters and groups, which flows may name",
-        lambda c: Changes(
-            add_groups=c.add_groups, add_meters=c.add_meters, modify_meters=c.modify_meters
+# Batches, each of stages, in their order.
+ORDER: Final[tuple[tuple[tuple[str, Stage], ...], ...]] = (
+    (  # make
+        (
+            "new meters and groups, which flows may name",
+            lambda c: Changes(
+                add_groups=c.add_groups, add_meters=c.add_meters, modify_meters=c.modify_meters
+            ),
+        ),
+        ("flows of later tables", lambda c: _put(c, entry=False)),
+        ("flows packets enter by", lambda c: _put(c, entry=True)),
+    ),
+    (  # turn
+        (
+            "groups that choose among what is there",
+            lambda c: Changes(modify_groups=c.modify_groups),
         ),
     ),
-    ("flows of later tables", lambda c: _put(c, entry=False)),
-    ("flows packets enter by", lambda c: _put(c, entry=True)),
-    ("groups that now may choose new containers", lambda c: Changes(modify_groups=c.modify_groups)),
-    ("entries that are gone", lambda c: _deleted(c, entry=True)),
-    ("flows nothing points at", lambda c: _deleted(c, entry=False)),
-    (
-        "groups and meters nothing names",
-        lambda c: Changes(delete_groups=c.delete_groups, delete_meters=c.delete_meters),
+    (  # break
+        ("entries that are gone", lambda c: _deleted(c, entry=True)),
+        ("flows nothing points at", lambda c: _deleted(c, entry=False)),
+        (
+            "groups and meters nothing names",
+            lambda c: Changes(delete_groups=c.delete_groups, delete_meters=c.delete_meters),
+        ),
     ),
 )
 
+Batch = tuple[Changes, ...]
 
-def order(changes: Changes) -> list[Changes]:
-    """The changes as batches, empty ones left out."""
-    batches = [stage(changes) for _, stage in ORDER]
-    return [batch for batch in batches if len(batch)]
+
+def order(changes: Changes) -> list[Batch]:
+    """The changes as batches of stages, empty ones left out."""
+    batches = (tuple(stage(changes) for _, stage in stages) for stages in ORDER)
+    full = (tuple(part for part in batch if len(part)) for batch in batches)
+    return [batch for batch in full if batch]

@@ -213,9 +213,9 @@ class Reconciler(framework.App):  # type: ignore[misc]
         match step:
             case ReadBack():
                 connected.link.read_back()
-            case Program(changes):
-                self._measures.messages.labels(connected.dpid).inc(len(changes))
-                connected.link.program(changes)
+            case Program(batch):
+                self._measures.messages.labels(connected.dpid).inc(sum(map(len, batch)))
+                connected.link.program(batch)
             case Applied(generation):
                 self._applied(connected, generation)
             case Retry(seconds):

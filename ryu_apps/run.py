@@ -23,6 +23,10 @@ APPS: Final = (
 # Seconds; a switch that answers no echo for about two of these is taken for gone.
 _ECHO_SECONDS: Final = 5
 
+# A change passes several threads on its way; with Python's 5 ms one that computes (parsing
+# statistics) would hold each of them up that long.
+_SWITCH_SECONDS: Final = 0.0005
+
 
 def run(host: str, port: int, ending: threading.Event) -> None:
     """Listen for switches and control them until `ending` is set, then end the process's work.
@@ -30,6 +34,7 @@ def run(host: str, port: int, ending: threading.Event) -> None:
     Raises NibError where the database cannot be used. That the port is free is the caller's care:
     os-ken would end a thread without a word.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     cfg = importlib.import_module(f"{framework.NAME}.cfg")
     cfg.CONF(args=[], project="prewire")
     cfg.CONF.set_override("ofp_listen_host", host)

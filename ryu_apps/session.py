@@ -16,8 +16,8 @@ from typing import Final
 
 from openflow.values import Rules
 from ryu_apps.compile import Unit
-from ryu_apps.diff import NOTHING, Changes, Desired, Installed, desired_of, diff
-from ryu_apps.order import order
+from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
+from ryu_apps.order import Batch, order
 
 RETRY_SECONDS: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -38,9 +38,9 @@ class ReadBack:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Send these changes and a barrier; answer with `Session.acknowledged`."""
+    """Send these stages, a barrier after each; after the last, answer `Session.acknowledged`."""
 
-    changes: Changes
+    batch: Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ class Session:
         self._programmed: dict[Unit, Rules] | None = None  # None: unknown, diff the whole
         self._dirty: set[Unit] = set()
         self._round_generation = generation
-        self._batches: deque[Changes] = deque()
-        self._sent = NOTHING
+        self._batches: deque[Batch] = deque()
+        self._sent: Batch = ()
         self._failures = 0
 
     @property
@@ -101,11 +101,12 @@ class Session:
         return self._next_round()
 
     def acknowledged(self, errors: Iterable[str]) -> Step:
-        """The barrier after the last batch was answered; errors: what the switch refused of it."""
+        """The last barrier of the batch was answered; errors: what the switch refused of it."""
         refused = list(errors)
         if refused:
             return self._failed(refused)
-        self.installed.confirm(self._sent)
+        for stage in self._sent:
+            self.installed.confirm(stage)
         return self._next_batch()
 
     def retry(self) -> Step | None:

@@ -19,9 +19,9 @@ import httpx
 
 from nib.server import EmbeddedServer
 from prewire import processes, up
-from prewire.ports import free_port
 from prewire.processes import Child
 from prewire.settings import Settings, load
+from tests.places import free_ports
 from tests.waiting import until
 
 Framework = Literal["os-ken", "ryu"]
@@ -126,8 +126,7 @@ class Deployment:
 @contextmanager
 def deployed(framework: Framework, directory: Path) -> Iterator[Deployment]:
     """prewire with its state in `directory`, ready for switches."""
-    ports = {name: free_port() for name in ("api_port", "controller_port", "metrics_port")}
-    settings = load(state_dir=directory, stats_seconds=STATS_SECONDS, **ports)
+    settings = load(state_dir=directory, stats_seconds=STATS_SECONDS, **free_ports())
     log = directory / "prewire.log"
     run = up.running(settings, log) if framework == "os-ken" else _on_ryu(settings, log)
     with run as children:

@@ -1,0 +1,60 @@
+"""One network for the session, and prewire on either framework in control of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.deployment import RYU_MANAGER, Deployment, Framework, deployed
+from tests.acceptance.site import Site
+from tests.conftest import REQUIRE
+from tests.places import short_directory
+from topologies import openvswitch
+from topologies.mininet_net import RunningNetwork, running
+from topologies.processes import run
+from topologies.spec import single_switch
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[RunningNetwork]:
+    """One switch, four containers, no controller yet."""
+    with openvswitch.ensure_running(), running(single_switch(4)) as net:
+        yield net
+
+
+@pytest.fixture(scope="session", params=["os-ken", "ryu"])
+def deployment(
+    request: pytest.FixtureRequest, network: RunningNetwork
+) -> Iterator[Deployment]:
+    """prewire, with the network's switch connected."""
+    framework: Framework = request.param
+    if framework == "ryu" and not RYU_MANAGER.exists():
+        reason = "classic Ryu is not installed (scripts/setup.sh ryu)"
+        if os.environ.get(REQUIRE):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    bridge = network.spec.switches[0].bridge
+    with short_directory() as directory, deployed(framework, directory) as up:
+        openvswitch.set_controllers(bridge, [up.target])
+        try:
+            up.await_switch(ports=len(network.spec.hosts))
+            yield up
+        finally:
+            empty(bridge)
+
+
+@pytest.fixture
+def site(deployment: Deployment, network: RunningNetwork) -> Iterator[Site]:
+    """The network with prewire in control; without services, and without any afterwards."""
+    deployment.clear()
+    yield Site(network, deployment)
+    deployment.clear()
+
+
+def empty(bridge: str) -> None:
+    """Take a bridge's controllers away, and all they left."""
+    openvswitch.vsctl("del-controller", bridge)
+    for what in ("del-flows", "del-groups"):
+        run(["ovs-ofctl", "-O", "OpenFlow13", what, bridge])

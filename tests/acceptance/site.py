@@ -1,0 +1,119 @@
+"""A Mininet network with prewire in control of its switch, and what a test does with both."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.acceptance.deployment import Deployment
+from topologies.mininet_net import RunningNetwork
+from topologies.processes import run
+from topologies.spec import HostSpec
+
+VIP: Final = "10.0.0.100"
+VIP_MAC: Final = "02:70:77:00:00:01"
+SERVICE: Final = "/v1/services/web"
+
+_PROGRAMS: Final = Path(__file__).parent / "in_host"
+_NAME: Final = "%header{X-Container}\\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The network `net`, and `prewire` that controls its switch `bridge`."""
+
+    net: RunningNetwork
+    prewire: Deployment
+
+    @property
+    def bridge(self) -> str:
+        """The one switch."""
+        return self.net.spec.switches[0].bridge
+
+    @property
+    def dpid(self) -> str:
+        """Its datapath id."""
+        return self.net.spec.switches[0].dpid_hex16
+
+    def container(self, name: str) -> HostSpec:
+        """A container's host."""
+        return self.net.spec.host(name)
+
+    def add_service(self, protocol: str = "tcp", port: int = 80, vip: str = VIP) -> Any:
+        """The service `web`."""
+        return self.prewire.put(SERVICE, {"vip": vip, "port": port, "protocol": protocol})
+
+    def add(self, *names: str, port: int = 8080) -> None:
+        """Register containers by the iface-id of their switch port."""
+        for name in names:
+            body = {"address": self.container(name).address, "port": port, "iface_id": name}
+            self.prewire.put(f"{SERVICE}/containers/{name}", body)
+
+    def add_by_port(self, *names: str, port: int = 8080) -> None:
+        """Register containers by switch, port and MAC address."""
+        for name in names:
+            host = self.container(name)
+            dpid, switch_port = self.net.spec.port_of(name)
+            place = {"switch": dpid, "switch_port": switch_port, "mac": host.mac}
+            body = {"address": host.address, "port": port, **place}
+            self.prewire.put(f"{SERVICE}/containers/{name}", body)
+
+    def remove(self, name: str, **params: Any) -> int:
+        """Take a container out of service; returns the status code."""
+        return self.prewire.delete(f"{SERVICE}/containers/{name}", **params).status_code
+
+    def get(self, count: int, url: str = f"http://{VIP}/", host: str = "client") -> Counter[str]:
+        """Answers by container to this many requests, each on a connection of its own."""
+        script = 'for i in $(seq "$1"); do curl -s -o /dev/null -m 5 -w "$2" "$3" || echo failed; done'
+        done = self.net.run(host, ["sh", "-c", script, "get", str(count), _NAME, url], 60)
+        return Counter(line or "no answer" for line in done.stdout.splitlines())
+
+    def ofctl(self, *arguments: str) -> str:
+        """Run ovs-ofctl on the bridge: `ofctl("dump-flows")`."""
+        command, *rest = arguments
+        return run(["ovs-ofctl", "-O", "OpenFlow13", command, self.bridge, *rest])
+
+    @contextmanager
+    def talk(self, host: str = "client", to: str = VIP, port: int = 80) -> Iterator[Talk]:
+        """A keep-alive HTTP connection."""
+        pipe = subprocess.PIPE
+        argv = [sys.executable, str(_PROGRAMS / "talk.py"), to, str(port)]
+        with self.net.popen(host, argv, stdin=pipe, stdout=pipe) as process:
+            yield Talk(process)
+
+    @contextmanager
+    def udp_server(self, name: str, port: int) -> Iterator[None]:
+        """A UDP echo server in a container."""
+        argv = [sys.executable, str(_PROGRAMS / "udp_echo.py")]
+        argv += [self.container(name).address, str(port), name]
+        with self.net.popen(name, argv, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n", f"the UDP server of {name} fails"
+            yield
+            process.kill()
+
+    def ask_udp(self, count: int, port: int, to: str = VIP) -> Counter[str]:
+        """Who answered to two datagrams from each of this many source ports."""
+        argv = [sys.executable, str(_PROGRAMS / "udp_ask.py"), to, str(port), str(count)]
+        return Counter(self.net.run("client", argv, 60).stdout.splitlines())
+
+
+class Talk:
+    """A connection held open by `in_host/talk.py`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def get(self, path: str = "/") -> str:
+        """The container that answered; `failed …` where none did."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(path.encode() + b"\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline().decode().strip() or "failed: the client ended"
