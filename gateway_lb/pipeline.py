@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -132,10 +133,14 @@ def group_id(service: Service) -> int:
 
 def service_group(service: Service, slots: Sequence[int]) -> Group:
     """The select group of a service: bucket id = slot. No slots: new connections are dropped."""
-    buckets = tuple(
-        Bucket((SetField(ENDPOINT, number), Resubmit(tables.REMEMBER.number))) for number in slots
-    )
+    buckets = tuple(_bucket(number) for number in slots)
     return Group(group_id(service), "select", buckets, origin=f"service {service.name}")
+
+
+@lru_cache(maxsize=4096)
+def _bucket(number: int) -> Bucket:
+    """A choice of a container; kept, because a table repeats it up to 256 times."""
+    return Bucket((SetField(ENDPOINT, number), Resubmit(tables.REMEMBER.number)))
 
 
 def _on_service(service: Service, **also: int | str) -> Match:

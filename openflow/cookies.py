@@ -5,8 +5,8 @@
     | 0x70 'p'|     epoch      |  kind  |        object number        |
     +---------+----------------+--------+-----------------------------+
 
-A flow whose first byte is not 0x70 is not ours: it is left alone and reported as alien. Groups
-carry no cookie in OpenFlow; ours have ids in GROUP_IDS.
+A flow whose first byte is not 0x70 is not ours: it is left alone and reported as alien. Groups and
+meters carry no cookie in OpenFlow; ours have ids in GROUP_IDS and METER_IDS.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ EPOCHS: Final = 1 << 16
 
 # A service's group is GROUP_IDS.start + the service's number.
 GROUP_IDS: Final = range(0x7000_0000, 0x8000_0000)
+
+# Above what people number by hand, below what datapaths take: 2**18 (userspace), 200000 (kernel).
+METER_IDS: Final = range(0x1_0000, 0x3_0000)
 
 
 class Kind(IntEnum):

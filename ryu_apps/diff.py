@@ -2,17 +2,17 @@
 
 `Desired` is what intent compiles to, `Installed` what the switch reported plus what it confirmed
 since; two types, so that nobody mistakes one for the other. Cookies compare without their epoch: a
-new leader changes nothing that is right already. Only flows that carry our cookie, groups in our
-range and meters that we know are ever deleted.
+new leader changes nothing that is right already. Only flows that carry our cookie, and groups and
+meters in our ranges, are ever deleted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from openflow.cookies import GROUP_IDS, is_ours, without_epoch
+from openflow.cookies import GROUP_IDS, METER_IDS, is_ours, without_epoch
 from openflow.values import Flow, FlowKey, Group, Meter, Rules, merged
 
 K = TypeVar("K")
@@ -77,8 +77,9 @@ def desired_of(parts: Iterable[Rules]) -> Desired:
         {group.group_id: group for group in rules.groups},
         {meter.meter_id: meter for meter in rules.meters},
     )
-    if len(desired.flows) != len(rules.flows) or len(desired.groups) != len(rules.groups):
-        raise ValueError("two units compile to the same flow or group")
+    for kind in ("flows", "groups", "meters"):
+        if len(getattr(desired, kind)) != len(getattr(rules, kind)):
+            raise ValueError(f"two units compile to the same key among {kind}")
     return desired
 
 
@@ -92,7 +93,7 @@ def diff(desired: Desired, installed: Installed, before: Desired | None = None) 
     leaving = before or Desired(
         {key: flow for key, flow in installed.flows.items() if is_ours(flow.cookie)},
         {number: group for number, group in installed.groups.items() if number in GROUP_IDS},
-        installed.meters,
+        {number: meter for number, meter in installed.meters.items() if number in METER_IDS},
     )
     return Changes(
         add_groups=_absent(desired.groups, installed.groups),
@@ -116,9 +117,11 @@ def alien_flows(desired: Desired, installed: Installed) -> list[Flow]:
 
 
 def _same_flow(wanted: Flow, held: Flow | None) -> bool:
+    """Whether a flow with the wanted one's key is the wanted one, whichever epoch wrote it."""
     return held is not None and (
-        replace(held, cookie=without_epoch(held.cookie))
-        == replace(wanted, cookie=without_epoch(wanted.cookie))
+        held.actions == wanted.actions
+        and without_epoch(held.cookie) == without_epoch(wanted.cookie)
+        and held.idle_timeout == wanted.idle_timeout
     )
 
 

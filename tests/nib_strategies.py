@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from gateway_lb.intent import (
@@ -205,3 +206,8 @@ def histories(draw: st.DrawFn) -> list[Edit]:
 
 def containers_of(database: Database) -> list[Container]:
     return sorted(database.mirror.all(Container), key=lambda container: container.key)
+
+
+def examples(share: float) -> settings:
+    """Fewer examples than usual, where each of them costs a lot."""
+    return settings(max_examples=max(1, round(settings().max_examples * share)))

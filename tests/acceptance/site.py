@@ -80,11 +80,14 @@ class Site:
         return run(["ovs-ofctl", "-O", "OpenFlow13", command, self.bridge, *rest])
 
     @contextmanager
-    def talk(self, host: str = "client", to: str = VIP, port: int = 80) -> Iterator[Talk]:
-        """A keep-alive HTTP connection."""
+    def talk(
+        self, to: str = VIP, port: int = 80, source_port: int | None = None
+    ) -> Iterator[Talk]:
+        """A keep-alive HTTP connection from the client host."""
         pipe = subprocess.PIPE
         argv = [sys.executable, str(_PROGRAMS / "talk.py"), to, str(port)]
-        with self.net.popen(host, argv, stdin=pipe, stdout=pipe) as process:
+        argv += [] if source_port is None else [str(source_port)]
+        with self.net.popen("client", argv, stdin=pipe, stdout=pipe) as process:
             yield Talk(process)
 
     @contextmanager

@@ -45,13 +45,20 @@ def test_the_vip_of_a_deleted_service_answers_no_more(site: Site) -> None:
 
 
 def test_a_container_is_reachable_beside_the_vip(site: Site) -> None:
-    """Directly, and again from the source port that just talked to it through the VIP."""
     site.add_service()
     site.add("c1")
-    for url in (f"http://{VIP}/", "http://10.0.0.11:8080/", f"http://{VIP}/"):
-        curl = ["curl", "-s", "-m", "5", "--local-port", "23456", url]
-        done = site.net.run("client", curl)
-        assert '"c1"' in done.stdout, f"{url}: curl ended with {done.returncode}"
+    with site.talk() as balanced, site.talk("10.0.0.11", 8080) as direct:
+        for talk in (balanced, direct, balanced, direct):
+            assert talk.get() == "c1"
+
+
+def test_direct_and_balanced_connections_share_a_source_port(site: Site) -> None:
+    """One after the other: what conntrack remembers of the one must not disturb the other."""
+    site.add_service()
+    site.add("c1")
+    for host, port in ((VIP, 80), ("10.0.0.11", 8080), (VIP, 80)):
+        with site.talk(host, port, source_port=23456) as talk:
+            assert talk.get() == "c1", f"by {host}:{port}"
 
 
 def test_containers_reach_each_other_and_a_vip(site: Site) -> None:

@@ -1,16 +1,17 @@
-"""Differences and their order, over random intent.
+"""Differences, and the order in which they reach a switch.
 
-A switch is what the messages of a batch, one after the other, make of it.
+First over any rules, prewire's or not; then over random intent, where at every message a packet to
+a live VIP is still delivered and answered.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import count
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lb.lifecycle import is_ready
@@ -18,16 +19,140 @@ from gateway_lb.pipeline import group_id
 from gateway_lb.placement import port_of
 from nib.mirror import Mirror, RowChange
 from nib.records import Container, Service, Switch
-from openflow.cookies import is_ours, with_epoch, without_epoch
-from openflow.values import Flow, Group, Meter, Rules
+from openflow.cookies import GROUP_IDS, METER_IDS, OWNER_COOKIE, is_ours, with_epoch
+from openflow.interpreter import Choose
+from openflow.values import Rules
 from ryu_apps.compile import Unit, compile_state, next_slots
-from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
+from ryu_apps.diff import Changes, Desired, Installed, alien_flows, desired_of, diff
 from ryu_apps.order import order
-from tests.nib_strategies import HERE, Database, Edit, edits, histories
+from tests.nib_strategies import HERE, Database, Edit, edits, examples, histories
 from tests.strategies import flows, groups, meters
+from tests.switch_model import Message, SwitchModel, copy_of, messages, messages_of, rules_of, shown
 from tests.traffic import Client, Dialogue, Where, Wire, another_client, slot_choices
 
 CLIENT = Client()
+
+# ------------------------------------------------------------------- any rules, prewire's or not
+
+any_rules = st.builds(
+    Rules,
+    st.lists(flows(), max_size=6, unique_by=lambda flow: flow.key).map(tuple),
+    st.lists(groups(), max_size=3, unique_by=lambda group: group.group_id).map(tuple),
+    st.lists(meters(), max_size=3, unique_by=lambda meter: meter.meter_id).map(tuple),
+)
+
+
+def made_ours(rules: Rules) -> Rules:
+    """The same with our cookie and ids in our ranges."""
+    return Rules(
+        tuple(replace(flow, cookie=OWNER_COOKIE | flow.cookie & 0xFFFF) for flow in rules.flows),
+        tuple(
+            replace(group, group_id=GROUP_IDS[group.group_id % 1000]) for group in rules.groups
+        ),
+        tuple(
+            replace(meter, meter_id=METER_IDS[meter.meter_id % 1000]) for meter in rules.meters
+        ),
+    )
+
+
+ours = any_rules.map(made_ours).map(lambda rules: held_of(rules))
+
+
+def held_of(rules: Rules) -> Installed:
+    return Installed(
+        {flow.key: flow for flow in rules.flows},
+        {group.group_id: group for group in rules.groups},
+        {meter.meter_id: meter for meter in rules.meters},
+    )
+
+
+def desired_as(held: Installed) -> Desired:
+    return Desired(held.flows, held.groups, held.meters)
+
+
+def both(one: Installed, other: Installed) -> Installed:
+    """Where both have a key, the other's."""
+    return Installed(
+        {**one.flows, **other.flows},
+        {**one.groups, **other.groups},
+        {**one.meters, **other.meters},
+    )
+
+
+@st.composite
+def part_of(draw: st.DrawFn, wanted: Installed) -> Installed:
+    """Some of what is wanted, put there in another epoch; some of it spoilt."""
+    held = Installed()
+    for flow in wanted.flows.values():
+        state = draw(st.sampled_from(("absent", "right", "spoilt", "alien")))
+        if state == "right":
+            held.flows[flow.key] = replace(flow, cookie=with_epoch(flow.cookie, 7))
+        elif state == "spoilt":
+            held.flows[flow.key] = replace(flow, actions=(), idle_timeout=3)
+        elif state == "alien":
+            held.flows[flow.key] = replace(flow, cookie=0)
+    for group in wanted.groups.values():
+        if draw(st.booleans()):
+            held.groups[group.group_id] = replace(group, buckets=group.buckets[1:])
+    for meter in wanted.meters.values():
+        if draw(st.booleans()):
+            held.meters[meter.meter_id] = replace(meter, burst_kb=5)
+    return held
+
+
+def aliens_in(held: Installed) -> Installed:
+    return Installed(
+        {key: flow for key, flow in held.flows.items() if not is_ours(flow.cookie)},
+        {number: group for number, group in held.groups.items() if number not in GROUP_IDS},
+        {number: meter for number, meter in held.meters.items() if number not in METER_IDS},
+    )
+
+
+@given(st.data(), ours, ours, any_rules)
+def test_a_difference_makes_installed_hold_what_is_desired_and_keeps_aliens(
+    data: st.DataObject, wanted: Installed, stale: Installed, others: Rules
+) -> None:
+    present = both(both(stale, data.draw(part_of(wanted))), held_of(others))
+    changed = copy_of(present)
+    changed.confirm(diff(desired_as(wanted), present))
+    assert shown(changed) == shown(both(aliens_in(present), wanted))
+
+
+@given(ours, any_rules)
+def test_no_difference_where_all_is_there_whatever_the_epoch(
+    wanted: Installed, others: Rules
+) -> None:
+    held = both(aliens_in(held_of(others)), wanted)
+    held.flows = {
+        key: replace(flow, cookie=with_epoch(flow.cookie, 41)) if is_ours(flow.cookie) else flow
+        for key, flow in held.flows.items()
+    }
+    assert diff(desired_as(wanted), held) == Changes()
+    assert diff(desired_as(wanted), held, desired_as(wanted)) == Changes()
+
+
+@given(ours, any_rules)
+def test_aliens_are_reported(wanted: Installed, others: Rules) -> None:
+    held = both(held_of(others), wanted)
+    assert {flow.key for flow in alien_flows(desired_as(wanted), held)} == (
+        held.flows.keys() - wanted.flows.keys()
+    )
+
+
+@given(st.data(), ours, ours)
+def test_batches_are_all_changes_once(
+    data: st.DataObject, wanted: Installed, stale: Installed
+) -> None:
+    changes = diff(desired_as(wanted), both(stale, data.draw(part_of(wanted))))
+    batches = order(changes)
+    assert Counter(messages_of(batches)) == Counter(messages(changes))
+    assert all(len(stage) for batch in batches for stage in batch)
+    for batch in batches:
+        kinds = {kind.startswith("delete") for kind, _ in messages(*batch)}
+        assert len(kinds) == 1, "what breaks waits until what makes is acknowledged"
+
+
+# ------------------------------------------------------------------------------- random intent
 
 
 @dataclass(frozen=True)
@@ -41,9 +166,26 @@ class Moment:
     def desired(self) -> Desired:
         return desired_of(self.units.values())
 
+    def endpoint(self, name: str) -> tuple[str, int, str] | None:
+        service = self.view.get(Service, name)
+        return (service.vip, service.port, service.protocol) if service else None
+
+    def ready(self, name: str) -> dict[str, Where]:
+        """The service's containers that take connections: id and place."""
+        return {
+            container.id: self.place(container)
+            for container in self.view.containers_of(name)
+            if is_ready(container) and port_of(container, self.view) is not None
+        }
+
+    def place(self, container: Container) -> Where:
+        port = port_of(container, self.view)
+        here = port.number if port is not None and port.switch == HERE else None
+        return Where(container.mac, container.address, container.port, here)
+
 
 def moment(database: Database) -> Moment:
-    """A copy of the database as it is, slots dealt."""
+    """The database as it is now, slots dealt."""
     for service in database.mirror.all(Service):
         table = next_slots(service.name, database.mirror)
         database.mirror.apply(RowChange(None, table))
@@ -53,42 +195,98 @@ def moment(database: Database) -> Moment:
     return Moment(view, compile_state(view, view.need(Switch, HERE)))
 
 
-def installed(desired: Desired) -> Installed:
-    return Installed(dict(desired.flows), dict(desired.groups), dict(desired.meters))
-
-
-def rules_of(held: Installed | Desired) -> Rules:
-    return Rules(tuple(held.flows.values()), tuple(held.groups.values()))
-
-
-def single(changes: Changes) -> Iterator[Changes]:
-    """One message after the other, in the order in which `ryu_apps.link` sends a batch."""
-    names = (
-        "add_meters",
-        "modify_meters",
-        "add_groups",
-        "modify_groups",
-        "put_flows",
-        "delete_flows",
-        "delete_groups",
-        "delete_meters",
+@given(histories(), st.lists(edits, max_size=6))
+@examples(0.4)
+def test_the_units_that_changed_make_the_same_difference_as_the_whole(
+    history: list[Edit], later: list[Edit]
+) -> None:
+    database = Database(history)
+    before = moment(database)
+    for edit in later:
+        database.write(edit)
+    after = moment(database)
+    changed = {
+        unit
+        for unit in before.units.keys() | after.units.keys()
+        if before.units.get(unit) != after.units.get(unit)
+    }
+    held = copy_of(before.desired)
+    part = diff(
+        desired_of(after.units[unit] for unit in changed if unit in after.units),
+        held,
+        desired_of(before.units[unit] for unit in changed if unit in before.units),
     )
-    for name in names:
-        for rule in getattr(changes, name):
-            yield replace(Changes(), **{name: (rule,)})
+    full = diff(after.desired, held)
+    assert Counter(messages(part)) == Counter(messages(full))
 
 
-def whole(held: Installed | Desired) -> tuple[object, ...]:
-    """All that is held, cookies without their epoch."""
-    plain = {key: replace(flow, cookie=without_epoch(flow.cookie)) for key, flow in held.flows.items()}
-    return plain, dict(held.groups), dict(held.meters)
+@given(histories(), st.lists(edits, max_size=6))
+@examples(0.4)
+def test_a_switch_takes_every_message_and_can_be_taken_back(
+    history: list[Edit], later: list[Edit]
+) -> None:
+    database = Database(history)
+    first = moment(database)
+    for edit in later:
+        database.write(edit)
+    second = moment(database)
+    switch = SwitchModel()
+    for wanted in (first, second, first):
+        for message in programme(switch.held, wanted):
+            assert switch.take(message) is None
+        assert shown(switch.held) == shown(wanted.desired)
 
 
-# ------------------------------------------------------------------- any rules, prewire's or not
+def programme(held: Installed, wanted: Moment) -> list[Message]:
+    return messages_of(order(diff(wanted.desired, held)))
 
-some_rules = st.builds(
-    Rules,
-    st.lists(flows(), max_size=8, unique_by=lambda flow: flow.key).map(tuple),
-    st.lists(groups(), max_size=4, unique_by=lambda group: group.group_id).map(tuple),
-    st.lists(meters(), max_size=4, unique_by=lambda meter: meter.meter_id).map(tuple),
-)
+
+@given(histories(), st.lists(edits, min_size=1, max_size=6))
+@examples(0.4)
+def test_at_every_message_a_live_vip_is_delivered_and_answered(
+    history: list[Edit], later: list[Edit]
+) -> None:
+    """Live: the service keeps its VIP and port, and some container is ready before and after."""
+    database = Database(history)
+    before = moment(database)
+    for edit in later:
+        database.write(edit)
+    after = moment(database)
+    switch = SwitchModel(copy_of(before.desired))
+    for message in programme(switch.held, after):
+        switch.take(message)
+        wire = Wire(rules_of(switch.held))
+        for name in live_services(before, after):
+            check_new_connections(name, wire, before, after, str(message))
+
+
+def live_services(before: Moment, after: Moment) -> list[str]:
+    return [
+        service.name
+        for service in before.view.all(Service)
+        if before.endpoint(service.name) == after.endpoint(service.name)
+        and before.ready(service.name).keys() & after.ready(service.name).keys()
+    ]
+
+
+def check_new_connections(
+    name: str, wire: Wire, before: Moment, after: Moment, message: str
+) -> None:
+    places = {*before.ready(name).values(), *after.ready(name).values()}
+    service = after.view.need(Service, name)
+    client = clients()
+    for choose in choices(name, wire, before, after):
+        dialogue = Dialogue(wire, next(client), service)
+        where = dialogue.opened(choose)
+        assert where in places, f"{name}: {where} after {message}"
+        assert dialogue.answered(where), f"{name}: no answer from {where} after {message}"
+
+
+def choices(name: str, wire: Wire, before: Moment, after: Moment) -> Iterator[Choose]:
+    """Every bucket that the service's group has, before or after."""
+    for number in {group_id(at.view.need(Service, name)) for at in (before, after)}:
+        yield from slot_choices(wire, number)
+
+
+def clients() -> Iterator[Client]:
+    return (another_client(CLIENT, number) for number in count())

@@ -165,7 +165,7 @@ def told(state: int) -> Track:
         for inner in action.exec:
             value = inner.value if isinstance(inner, SetField) else tracked.read(inner.source)
             tracked = tracked.written(inner.target, value)
-        if action.nat and action.nat.kind and state & NEW:
+        if action.nat and action.nat.kind:
             side = action.nat.kind
             tracked = tracked.having(**{f"ip_{side}": action.nat.address})
             for port in (f"tcp_{side}", f"udp_{side}"):
@@ -211,7 +211,7 @@ class Maker:
             "eth_src": choose(_MACS),
             "reg0": choose((0, 1, (1, 3))),
             "reg1": (choose(PORTS), 0xFFFF),
-            "ct_state": choose(("+trk", "-trk", "+new+trk", "+est-rpl+trk", "+inv", "+rpl")),
+            "ct_state": choose(("+trk", "-trk", "+new+trk", "+est-rpl+trk", "-inv", "+rpl")),
             "ct_mark": choose((0, 7, (1, 1))),
         }
         count = self.random.randint(0, 2)
@@ -259,14 +259,16 @@ class Maker:
             return []
         makers: list[Callable[[], Action]] = [lambda: Resubmit(self.random.choice(later))] * 2
         if kind in ("ip", "tcp", "udp", "icmp"):
-            makers += [lambda: self.ct(later)] * 2
+            makers += [lambda: self.ct(kind, later)] * 2
         return makers
 
-    def ct(self, later: list[int]) -> Ct:
+    def ct(self, kind: str, later: list[int]) -> Ct:
         commit = self.random.random() < 0.5
         marks = (set_field("ct_mark", 7), Move(whole("reg0"), whole("ct_mark")))
         table = self.random.choice((*later, None))
-        nat = Nat(self.random.choice(("src", "dst")), 0x0A090201, self.random.choice((0, 443)))
+        # buckets, which pass for "tcp", meet packets without ports, where a trace invents some
+        port = self.random.choice((0, 443)) if kind == "udp" else 0
+        nat = Nat(self.random.choice(("src", "dst")), 0x0A090201, port)
         return Ct(
             zone=self.random.choice((5, 6)),
             table=table,

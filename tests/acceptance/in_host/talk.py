@@ -1,16 +1,20 @@
-"""One keep-alive HTTP connection: `talk.py HOST PORT`; each line on stdin is a GET of that path.
+"""One keep-alive HTTP connection: `talk.py HOST PORT [SOURCE_PORT]`; each line on stdin is a path.
 
-Answers with one line: the container's name, or `failed` and why. Never connects again.
+Answers a line with a line: the container's name, or `failed` and why. Never connects again. With a
+source port, the port is free for the next connection as soon as this one ends.
 """
 
 import http.client
+import socket
+import struct
 import sys
 
 
 def main() -> None:
-    connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=5)
-    connection.connect()
+    host, port, source = sys.argv[1], int(sys.argv[2]), [int(each) for each in sys.argv[3:]]
+    connection = http.client.HTTPConnection(host, port, timeout=5)
     connection.auto_open = 0
+    connection.sock = connected((host, port), source)
     for line in sys.stdin:
         try:
             connection.request("GET", line.strip())
@@ -21,6 +25,18 @@ def main() -> None:
             said = f"failed {error!r}"
         sys.stdout.write(f"{said}\n")
         sys.stdout.flush()
+
+
+def connected(place: tuple[str, int], source: list[int]) -> socket.socket:
+    sock = socket.socket()
+    sock.settimeout(5)
+    for port in source:
+        reset_at_close = struct.pack("ii", 1, 0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("", port))
+    sock.connect(place)
+    return sock
 
 
 main()
