@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Response, status
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
@@ -125,42 +125,73 @@ class ContainerList(BaseModel):
     items: list[ContainerOut]
 
 
+_GENERATION: Final = {
+    "Prewire-Generation": {
+        "description": "number of the change; switches acknowledge it",
+        "schema": {"type": "integer"},
+    }
+}
+
+
 def router(nib: Nib) -> APIRouter:
     """The routes of this room, on a connected database."""
     routes = APIRouter(prefix="/v1/services")
+    _add_service_routes(routes, nib)
+    _add_container_routes(routes, nib)
+    return routes
 
-    async def write(change: Callable[[Draft], T], response: Response, wait: Waiting) -> T:
-        committed = await asyncio.wrap_future(nib.write(change))
-        response.headers["Prewire-Generation"] = str(committed.generation)
-        if wait.wait:
-            await applied(nib, committed.generation, wait.timeout)
-        return committed.value
 
+async def _write(nib: Nib, change: Callable[[Draft], T], response: Response, wait: Waiting) -> T:
+    """Commit a change, and wait for the switches where that is asked for."""
+    committed = await asyncio.wrap_future(nib.write(change))
+    response.headers["Prewire-Generation"] = str(committed.generation)
+    if wait.wait:
+        await applied(nib, committed.generation, wait.timeout)
+    return committed.value
+
+
+def _put_responses(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    return {
+        status.HTTP_200_OK: {"headers": _GENERATION, "description": "changed, or was so already"},
+        status.HTTP_201_CREATED: {
+            "headers": _GENERATION, "description": "created", "model": model
+        },
+    }  # fmt: skip
+
+
+def _add_service_routes(routes: APIRouter, nib: Nib) -> None:
     @routes.get("", tags=["services"])
     def list_services() -> ServiceList:
+        """All services."""
         with nib.view() as view:
             services = sorted(view.all(Service), key=lambda service: service.name)
             return ServiceList(items=[service_out(service, view) for service in services])
 
     @routes.get("/{name}", tags=["services"])
     def get_service(name: str) -> ServiceOut:
+        """One service."""
         with nib.view() as view:
             return service_out(view.need(Service, name), view)
 
-    @routes.put("/{name}", tags=["services"])
+    @routes.put("/{name}", tags=["services"], responses=_put_responses(ServiceOut))
     async def put_service(name: str, body: ServiceIn, response: Response, wait: Wait) -> ServiceOut:
+        """Create or change a service."""
         service = Service(name, body.vip, body.port, body.protocol)
-        stored = await write(intent.put_service(service), response, wait)
+        stored = await _write(nib, intent.put_service(service), response, wait)
         response.status_code = _created(stored.created)
         with nib.view() as view:
             return service_out(stored.record, view)
 
     @routes.delete("/{name}", tags=["services"], status_code=status.HTTP_204_NO_CONTENT)
     async def delete_service(name: str, response: Response, wait: Wait) -> None:
-        await write(intent.delete_service(name), response, wait)
+        """Delete a service and its containers at once; connections to it end."""
+        await _write(nib, intent.delete_service(name), response, wait)
 
+
+def _add_container_routes(routes: APIRouter, nib: Nib) -> None:
     @routes.get("/{name}/containers", tags=["containers"])
     def list_containers(name: str) -> ContainerList:
+        """The containers of a service."""
         with nib.view() as view:
             view.need(Service, name)
             containers = sorted(view.containers_of(name), key=lambda container: container.id)
@@ -168,20 +199,22 @@ def router(nib: Nib) -> APIRouter:
 
     @routes.get("/{name}/containers/{container_id}", tags=["containers"])
     def get_container(name: str, container_id: str) -> ContainerOut:
+        """One container."""
         with nib.view() as view:
             view.need(Service, name)
             return container_out(view.need(Container, (name, container_id)), view)
 
-    @routes.put("/{name}/containers/{container_id}", tags=["containers"])
+    @routes.put(
+        "/{name}/containers/{container_id}",
+        tags=["containers"],
+        responses=_put_responses(ContainerOut),
+    )
     async def put_container(
-        name: str,
-        container_id: str,
-        body: ContainerIn,
-        response: Response,
-        wait: Wait,
+        name: str, container_id: str, body: ContainerIn, response: Response, wait: Wait
     ) -> ContainerOut:
+        """Register a container, or change it; one that was draining is ready again."""
         given = intent.Registration(name, container_id, **body.model_dump())
-        stored = await write(intent.put_container(given), response, wait)
+        stored = await _write(nib, intent.put_container(given), response, wait)
         response.status_code = _created(stored.created)
         with nib.view() as view:
             return container_out(stored.record, view)
@@ -200,16 +233,15 @@ def router(nib: Nib) -> APIRouter:
         wait: Wait,
         drain: Drain = lifecycle.DEFAULT_DRAIN_SECONDS,
     ) -> ContainerOut | Response:
+        """Take a container out of service; it keeps the connections it has while it drains."""
         now_ms = round(time.time() * 1000)
         change = intent.drain_container((name, container_id), now_ms, drain)
-        container = await write(change, response, wait)
+        container = await _write(nib, change, response, wait)
         if container is None:
             response.status_code = status.HTTP_204_NO_CONTENT
             return response
         with nib.view() as view:
             return container_out(container, view)
-
-    return routes
 
 
 def service_out(service: Service, view: Lookups) -> ServiceOut:

@@ -25,6 +25,13 @@ class NotApplied(NibError):
         super().__init__(f"stored as generation {generation}, not yet applied by: {names}")
 
 
+class NotReadBack(NibError):
+    """The controller did not answer a request to read a switch back in time."""
+
+    def __init__(self, dpid: str, timeout_s: float) -> None:
+        super().__init__(f"switch {dpid} was not read back within {timeout_s:g} s")
+
+
 def switches_behind(view: Lookups, generation: int) -> list[Switch]:
     """The switches that have not acknowledged this generation."""
     return [switch for switch in view.all(Switch) if switch.applied < generation]

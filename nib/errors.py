@@ -39,7 +39,8 @@ class NotFound(NibError):
     """No record of `kind` ('Service', 'Container', ...) has this key."""
 
     def __init__(self, kind: str, key: object) -> None:
-        super().__init__(f"{kind} {key!r} does not exist")
+        shown = "/".join(key) if isinstance(key, tuple) else str(key)
+        super().__init__(f"there is no {kind.lower()} {shown}")
         self.kind = kind
         self.key = key
 
@@ -56,6 +57,8 @@ class SchemaMismatch(NibError):
 
 class NibUnavailable(NibError):
     """The database at `remote` did not answer, or its answer was lost (`why` tells which)."""
+
+    remedy = "start it (`prewire up` brings its own), or correct PREWIRE_NIB; then try again"
 
     def __init__(self, remote: str, why: str) -> None:
         super().__init__(f"state database at {remote}: {why}")

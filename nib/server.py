@@ -73,6 +73,11 @@ class EmbeddedServer:
         """The child's process id while it runs."""
         return None if self._child is None else self._child.pid
 
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The child while it runs."""
+        return self._child
+
     def start(self, timeout_s: float = 10.0) -> None:
         """Start the server on the database (made when absent) and wait until it answers.
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nib.errors import NibError
+from nib.errors import NibError, NibUnavailable
 from prewire import __version__, db_commands, object_commands, process_commands, show
 from prewire.errors import CommandFailed
 from topologies.errors import NetworkError
@@ -51,6 +51,9 @@ def main() -> None:
     """Run the command line; an expected failure is one line and exit code 1."""
     try:
         app()
+    except NibUnavailable as error:
+        show.complain(f"{error}; {error.remedy}")
+        sys.exit(1)
     except _EXPECTED as error:
         show.complain(str(error))
         sys.exit(1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from nib.errors import FieldError
 from nib.mirror import Lookups
@@ -139,13 +140,15 @@ def _container(bucket: Bucket, view: Lookups) -> str:
 
 
 def _output(sent: Sent, before: Packet) -> str:
-    changed = {name: value for name, value in sent.packet.items() if before.get(name) != value}
-    headers = {name: value for name, value in changed.items() if not name.startswith(("reg", "ct"))}
-    text = f"port {port_text(sent.port)}"
-    if headers:
-        full = packet_text(Packet(dict(sent.packet)))
-        text += f" as {full}"
-    return text
+    """The port, and the headers where they changed; registers stay in the switch."""
+    leaving, came = (_headers(packet) for packet in (sent.packet, before))
+    shown = f" as {packet_text(leaving)}" if leaving != came else ""
+    return f"port {port_text(sent.port)}{shown}"
+
+
+def _headers(packet: Packet) -> Packet:
+    inner = ("reg", "ct_", "in_port", "metadata", "pkt_mark")
+    return Packet({name: value for name, value in packet.items() if not name.startswith(inner)})
 
 
 def _owner(flow: Flow, view: Lookups) -> str:
@@ -161,5 +164,7 @@ def _owner(flow: Flow, view: Lookups) -> str:
             container = view.container_numbered(cookie.number)
             name = "/".join(container.key) if container else f"number {cookie.number}, gone"
             return f"container {name}{epoch}"
+        case Kind.VIP | Kind.HOST as kind:
+            return f"{kind.name.lower()} {IPv4Address(cookie.number)}{epoch}"
         case kind:
             return f"{kind.name.lower()}{epoch}"

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from nib.fields import check_dpid, check_name
 from prewire import settings, show
-from prewire.client import Client
+from prewire.client import Client, RequestFailed
 from prewire.show import Output
 
 Api = Annotated[
@@ -19,6 +20,10 @@ Name = Annotated[str, typer.Argument(help="The service's name.")]
 Id = Annotated[str, typer.Argument(help="The container's id.")]
 SwitchName = Annotated[
     str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: the only one]")
+]
+
+AnySwitch = Annotated[
+    str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: all]")
 ]
 
 DIFFERENCES = 3  # exit code of `diff` that found some
@@ -50,6 +55,7 @@ _SWITCH_COLUMNS = {
 }
 
 service = typer.Typer(no_args_is_help=True, help="Services: a VIP, port and protocol.")
+switch_group = typer.Typer(no_args_is_help=True, help="Switches: Open vSwitch bridges.")
 container = typer.Typer(no_args_is_help=True, help="Resident containers behind a service.")
 
 
@@ -57,6 +63,7 @@ def add(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(service, name="service")
     app.add_typer(container, name="container")
+    app.add_typer(switch_group, name="switch")
     app.command()(status)
     app.command()(diff)
     app.command()(explain)
@@ -64,6 +71,15 @@ def add(app: typer.Typer) -> None:
 
 def _client(api: str | None) -> Client:
     return Client(api or settings.load().api_url)
+
+
+def _service_path(name: str) -> str:
+    """A service's path. FieldError for what is no name: it could lead to another path."""
+    return f"/v1/services/{check_name('name', name)}"
+
+
+def _container_path(name: str, container_id: str) -> str:
+    return f"{_service_path(name)}/containers/{check_name('id', container_id)}"
 
 
 def _waiting(wait: bool) -> dict[str, str]:
@@ -86,7 +102,7 @@ def list_services(api: Api = None, output: Form = Output.TABLE) -> None:
 @service.command("show")
 def show_service(name: Name, api: Api = None, output: Form = Output.TABLE) -> None:
     """Show one service."""
-    _print(_client(api).call("GET", f"/v1/services/{name}"), output, _SERVICE_COLUMNS)
+    _print(_client(api).call("GET", _service_path(name)), output, _SERVICE_COLUMNS)
 
 
 @service.command("set")
@@ -102,7 +118,7 @@ def set_service(
 ) -> None:
     """Create or change a service."""
     body = {"vip": vip, "port": port, "protocol": protocol}
-    path = f"/v1/services/{name}"
+    path = _service_path(name)
     _print(_client(api).call("PUT", path, json=body, params=_waiting(wait)), output,
            _SERVICE_COLUMNS)  # fmt: skip
 
@@ -110,13 +126,13 @@ def set_service(
 @service.command("delete")
 def delete_service(name: Name, *, wait: Wait = False, api: Api = None) -> None:
     """Delete a service and its containers."""
-    _client(api).call("DELETE", f"/v1/services/{name}", params=_waiting(wait))
+    _client(api).call("DELETE", _service_path(name), params=_waiting(wait))
 
 
 @container.command("list")
 def list_containers(name: Name, api: Api = None, output: Form = Output.TABLE) -> None:
     """List the containers of a service."""
-    found = _client(api).call("GET", f"/v1/services/{name}/containers")
+    found = _client(api).call("GET", f"{_service_path(name)}/containers")
     _print(found, output, _CONTAINER_COLUMNS)
 
 
@@ -125,7 +141,7 @@ def show_container(
     name: Name, container_id: Id, api: Api = None, output: Form = Output.TABLE
 ) -> None:
     """Show one container."""
-    found = _client(api).call("GET", f"/v1/services/{name}/containers/{container_id}")
+    found = _client(api).call("GET", _container_path(name, container_id))
     _print(found, output, _CONTAINER_COLUMNS)
 
 
@@ -153,7 +169,7 @@ def set_container(
         "switch_port": switch_port,
         "iface_id": iface_id,
     }
-    path = f"/v1/services/{name}/containers/{container_id}"
+    path = _container_path(name, container_id)
     found = _client(api).call("PUT", path, json=body, params=_waiting(wait))
     _print(found, output, _CONTAINER_COLUMNS)
 
@@ -170,8 +186,22 @@ def delete_container(
     api: Api = None,
 ) -> None:
     """Take a container out of service."""
-    path = f"/v1/services/{name}/containers/{container_id}"
+    path = _container_path(name, container_id)
     _client(api).call("DELETE", path, params={"drain": drain, **_waiting(wait)})
+
+
+@switch_group.command("list")
+def list_switches(api: Api = None, output: Form = Output.TABLE) -> None:
+    """List all switches that ever connected."""
+    _print(_client(api).call("GET", "/v1/switches"), output, _SWITCH_COLUMNS)
+
+
+@switch_group.command("forget")
+def forget_switch(
+    dpid: Annotated[str, typer.Argument(help="The datapath id.")], api: Api = None
+) -> None:
+    """Forget a switch that is gone for good; --wait no longer awaits it."""
+    _client(api).call("DELETE", f"/v1/switches/{check_dpid('dpid', dpid)}")
 
 
 def status(api: Api = None, output: Form = Output.TABLE) -> None:
@@ -191,13 +221,13 @@ def status(api: Api = None, output: Form = Output.TABLE) -> None:
         show.lines("no switch has connected: ovs-vsctl set-controller BRIDGE tcp:CONTROLLER:6653")
 
 
-def diff(switch: SwitchName = None, api: Api = None, output: Form = Output.TABLE) -> None:
+def diff(switch: AnySwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:
     """Read switches back and show missing and alien flows; exit code 3 if there are any."""
     client = _client(api)
     known = client.call("GET", "/v1/switches")["items"]
     meant = [each for each in known if switch in (None, each["dpid"], each["name"])]
-    if not meant:
-        raise typer.BadParameter(f"no switch {switch!r}; see prewire status", param_hint="--switch")
+    if switch is not None and not meant:
+        raise RequestFailed(f"switch: there is no switch {switch}; `prewire switch list` shows all")
     found = [client.call("POST", f"/v1/switches/{each['dpid']}/diff") for each in meant]
     if output is Output.JSON:
         show.as_json({"items": found})

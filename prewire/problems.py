@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from nib.acknowledgement import NotApplied
+from nib.acknowledgement import NotApplied, NotReadBack
 from nib.errors import Conflict, FieldError, NibError, NibUnavailable, NotFound, SchemaMismatch
 
 LOG = logging.getLogger(__name__)
@@ -67,6 +67,13 @@ _KINDS: Final[Mapping[type[Exception], _Kind]] = {
         "Not applied in time",
         "timeout",
         "the change is stored and will be applied; see `prewire status` for what holds it up",
+    ),
+    NotReadBack: _Kind(
+        504,
+        "not-read-back",
+        "Not read back in time",
+        "timeout",
+        "see `prewire status`: a controller must run and the switch be connected; then try again",
     ),
     NibUnavailable: _Kind(
         503,
@@ -155,6 +162,9 @@ def _fault(found: Mapping[str, Any]) -> FieldProblem:
             message=f"not valid JSON: {found['ctx']['error']}",
             remedy="send one JSON object",
         )
+    if field == "body":
+        remedy = "send one JSON object, with the header Content-Type: application/json"
+        return FieldProblem(field=field, message=str(found["msg"]), remedy=remedy)
     remedies = {"missing": f"give {field}", "extra_forbidden": f"remove {field}"}
     remedy = remedies.get(found["type"], f"correct {field}; /docs shows what it takes")
     return FieldProblem(field=field, message=str(found["msg"]), remedy=remedy)

@@ -1,6 +1,6 @@
 """Settings of all processes: flags before environment before file before defaults.
 
-The file is TOML, `/etc/prewire/prewire.toml` or the one PREWIRE_CONFIG (or `--config`) names; a
+The file is TOML, `/etc/prewire/prewire.toml` or the one PREWIRE_CONFIG names; a
 variable is PREWIRE_ and the setting's name in capitals. Child processes get the settings that
 differ from the defaults through their environment.
 """

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 class Output(StrEnum):
@@ -24,12 +25,12 @@ def as_json(value: Any) -> None:
 
 
 def rows(columns: Mapping[str, str], items: Sequence[Mapping[str, Any]]) -> None:
-    """A table; columns: heading -> key."""
+    """A table; columns: heading -> key. No markup in cells is interpreted."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in columns:
         table.add_column(heading)
     for item in items:
-        table.add_row(*(_cell(item.get(key)) for key in columns.values()))
+        table.add_row(*(Text(_cell(item.get(key))) for key in columns.values()))
     Console(soft_wrap=True).print(table)
 
 

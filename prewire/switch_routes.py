@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from gateway_lb.lifecycle import is_ready
 from gateway_lb.placement import port_of
-from nib.acknowledgement import switches_behind
+from nib.acknowledgement import NotReadBack, switches_behind
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import Conflict
@@ -76,16 +76,19 @@ def router(nib: Nib) -> APIRouter:
 
     @routes.get("/status", tags=["status"])
     def get_status() -> StatusOut:
+        """The state of the whole: counts, switches, and which of them are behind."""
         with nib.view() as view:
             return status_out(view)
 
     @routes.get("/switches")
     def list_switches() -> SwitchList:
+        """All switches that ever connected, with their ports."""
         with nib.view() as view:
             return SwitchList(items=_switches(view))
 
     @routes.get("/switches/{dpid}")
     def get_switch(dpid: str) -> SwitchOut:
+        """One switch with its ports."""
         with nib.view() as view:
             return switch_out(view.need(Switch, dpid), view)
 
@@ -104,11 +107,7 @@ def router(nib: Nib) -> APIRouter:
         try:
             await asyncio.wait_for(asyncio.wrap_future(done), timeout)
         except TimeoutError:
-            raise Conflict(
-                "dpid",
-                f"the controller did not read switch {dpid} back within {timeout} s",
-                "see `prewire status`: the controller and the switch must be connected",
-            ) from None
+            raise NotReadBack(dpid, timeout) from None
         with nib.view() as view:
             found = view.need(Audit, dpid)
         return DiffOut(

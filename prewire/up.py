@@ -7,6 +7,7 @@ whole, so that a service manager can start it anew.
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,7 @@ from prewire.settings import Settings
 
 _READY_SECONDS: Final = 30.0
 _PACE_SECONDS: Final = 0.05
+_NAME: Final = "PREWIRE_CONTROLLER_NAME"
 
 
 class NotUp(CommandFailed):
@@ -41,22 +43,26 @@ def running(settings: Settings, log: Path | None = None) -> Iterator[list[Child]
     if settings.metrics_port:
         check_free(settings.metrics_host, settings.metrics_port, "metrics_port")
     with ExitStack() as stack:
+        watched = []
         if not settings.nib:
-            stack.enter_context(EmbeddedServer(settings.state_dir, processes.tied()))
+            server = stack.enter_context(EmbeddedServer(settings.state_dir, processes.tied()))
+            assert server.process is not None  # noqa: S101 - it was just started
+            watched.append(Child("nib", server.process))
         output = stack.enter_context(log.open("ab")) if log else None
         children: list[Child] = []
         stack.callback(processes.stop, children)
         _start(settings, output, children)
-        yield children
+        yield [*watched, *children]
 
 
 def _start(settings: Settings, output: IO[bytes] | None, children: list[Child]) -> None:
-    environment = os.environ | settings.environment
+    leader = f"{os.environ.get(_NAME, socket.gethostname())}:{os.getpid()}"
+    environment = os.environ | settings.environment | {_NAME: leader}
     for name in ("controller", "api"):
         children.append(processes.start(name, [name], environment, output))
     deadline = time.monotonic() + _READY_SECONDS
     with httpx.Client(base_url=settings.api_url, timeout=2) as client:
-        while not _is_ready(client, children[0].process.pid):
+        while not _is_ready(client, leader):
             ended = processes.wait_any(children, _PACE_SECONDS)
             if ended is not None:
                 raise NotUp(f"{ended.name} ended at once; its own message says why")
@@ -64,11 +70,10 @@ def _start(settings: Settings, output: IO[bytes] | None, children: list[Child]) 
                 raise NotUp(f"not ready after {_READY_SECONDS} s; the log says why")
 
 
-def _is_ready(client: httpx.Client, controller: int) -> bool:
-    """Whether REST answers and the controller with this process id leads."""
+def _is_ready(client: httpx.Client, leader: str) -> bool:
+    """Whether REST answers and the controller of this name leads."""
     try:
         status = client.get("/v1/status")
     except httpx.TransportError:
         return False
-    leader = status.json().get("leader") if status.is_success else None
-    return bool(leader) and str(leader).endswith(f":{controller}")
+    return status.is_success and status.json()["leader"] == leader

@@ -149,6 +149,6 @@ def test_other_fields_refused() -> None:
 
 def test_every_error_says_what_to_do_or_what_is_missing() -> None:
     assert Conflict("vip", "taken", "choose another").remedy == "choose another"
-    assert str(NotFound("Service", "web")) == "Service 'web' does not exist"
+    assert str(NotFound("Service", "web")) == "there is no service web"
     assert "prewire db init" in str(SchemaMismatch("none", "1.0.0", "run `prewire db init`"))
     assert NibUnavailable("unix:x", "gone").why == "gone"

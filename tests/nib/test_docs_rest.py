@@ -1,0 +1,98 @@
+"""docs/rest.md: every curl example is sent to the real application, and answers as shown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from nib.database import Nib
+from nib.draft import Draft
+from nib.records import Port, Switch
+from nib.server import EmbeddedServer
+from nib.watch import Batch
+from prewire import docs, rest
+from ryu_apps import rows
+from ryu_apps.incremental import Incremental
+
+DPID = "00000000000000a1"
+EXAMPLE = re.compile(r"```sh\n(curl .+)\n```\n\n```\n(\d+)\n(.*\n)?```")
+
+
+def a_switch(draft: Draft) -> None:
+    draft.put(Switch(DPID, ct_zone=1, name="br0", connected=True))
+    for place in (1, 2):
+        name, mac = f"web-{place}", f"02:00:00:00:00:1{place}"
+        draft.put(Port(DPID, name, place + 1, mac, name, mac, up=True))
+
+
+class PromptController:
+    """Deals slots as the controller does, and acknowledges without a switch."""
+
+    def __init__(self, nib: Nib) -> None:
+        self._nib = nib
+        self._state = Incremental()
+        nib.watch(self._heard)
+
+    def _heard(self, batch: Batch) -> None:
+        behind = batch.generation > self._state.generation
+        self._state.absorb(batch.changes, batch.generation)
+        if not behind:
+            return
+        unsaved = self._state.take_unsaved_slots()
+        changes = [rows.save_slots(service, table) for service, table in unsaved.items()]
+        changes.append(
+            rows.switch_status(DPID, connected=True, applied=batch.generation, problem="")
+        )
+        self._nib.write(lambda draft: [change(draft) for change in changes])
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Iterator[FastAPI]:
+    with EmbeddedServer(tmp_path) as server, Nib(server.remote, "docs") as nib:
+        nib.write(a_switch).result(10)
+        PromptController(nib)
+        yield rest.application(nib)
+
+
+def request_of(command: str) -> httpx.Request:
+    """What a curl command sends: -X, -H and -d are all that the page uses."""
+    words = iter(shlex.split(command)[1:])
+    method, url, headers, body = "GET", "", {}, ""
+    for word in words:
+        match word:
+            case "-X":
+                method = next(words)
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-d":
+                body = next(words)
+            case _:
+                url = word
+    return httpx.Request(method, url, headers=headers, content=body)
+
+
+async def answers(application: FastAPI, commands: list[str]) -> list[tuple[int, str]]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application)) as client:
+        found = [await client.send(request_of(command)) for command in commands]
+    return [(answer.status_code, answer.text) for answer in found]
+
+
+def test_examples_answer_as_shown(application: FastAPI) -> None:
+    page = (docs.FOLDER / "rest.md").read_text(encoding="utf-8")
+    examples = EXAMPLE.findall(page)
+    assert len(examples) == page.count("```sh\ncurl")
+    given = asyncio.run(answers(application, [command for command, _, _ in examples]))
+    assert given == [(int(status), compact(shown)) for _, status, shown in examples]
+
+
+def compact(shown: str) -> str:
+    return json.dumps(json.loads(shown), separators=(",", ":")) if shown.strip() else ""
