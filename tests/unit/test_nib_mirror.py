@@ -156,7 +156,7 @@ def test_rolling_back_leaves_nothing_behind(mirror: Mirror) -> None:
 
 def test_refused_puts(mirror: Mirror) -> None:
     draft = Draft(mirror)
-    with pytest.raises(NotFound, match="Service 'api'"):
+    with pytest.raises(NotFound, match="service api"):
         draft.put(container("c1", service="api"))
     with pytest.raises(NotFound, match="Container"):
         draft.delete(Container, ("web", "c1"))
