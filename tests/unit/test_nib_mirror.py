@@ -158,7 +158,7 @@ def test_refused_puts(mirror: Mirror) -> None:
     draft = Draft(mirror)
     with pytest.raises(NotFound, match="service api"):
         draft.put(container("c1", service="api"))
-    with pytest.raises(NotFound, match="Container"):
+    with pytest.raises(NotFound, match="container"):
         draft.delete(Container, ("web", "c1"))
     with pytest.raises(TypeError, match="Global"):
         draft.put(Global())
