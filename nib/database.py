@@ -22,6 +22,7 @@ from typing import TypeVar
 
 import ovs.poller
 
+from nib import json_stream
 from nib.draft import Draft
 from nib.errors import Conflict, NibUnavailable
 from nib.handshake import check_remote, use_poll
@@ -72,6 +73,7 @@ class Nib:
         """
         deadline = time.monotonic() + timeout_s
         use_poll()
+        json_stream.install()
         try:
             check_remote(self.remote, timeout_s)
             self._start_thread()

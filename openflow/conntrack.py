@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from openflow.fields import CT_STATE_BITS, PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from openflow.packet import ACK, FIN, RST, SYN, SYN_ACK, Packet
 from openflow.text import TCP_FLAG_BITS
-from openflow.values import Ct, Move, Nat, SetField
+from openflow.values import Ct, Nat
 
 NEW: Final = CT_STATE_BITS["new"]
 EST: Final = CT_STATE_BITS["est"]
@@ -117,6 +117,8 @@ def track(conntrack: Conntrack, packet: Packet, action: Ct) -> tuple[Conntrack, 
     key = _key(packet, action.zone)
     if key is None:
         return conntrack, _marked(packet, INV, action.zone, None)
+    if packet["ct_zone"] == action.zone and packet["ct_state"] & (SNAT | DNAT):
+        return _again(conntrack, packet, action, key)
     connection = conntrack.find(key)
     state = NEW
     if connection is not None:
@@ -126,20 +128,22 @@ def track(conntrack: Conntrack, packet: Packet, action: Ct) -> tuple[Conntrack, 
         elif updated != connection:
             conntrack, connection = conntrack.kept(updated), updated
     if connection is None and not _may_begin(packet):
-        state = INV
-    if state == INV:
-        return conntrack, _marked(packet, INV, action.zone, connection)
+        return conntrack, _marked(packet, INV, action.zone, None)
     is_reply = connection is not None and key == connection.back and key != connection.forth
-    begun = connection
     if connection is None and action.commit:
-        begun = _begun(key, action.nat)
-    if begun is not None and action.nat is not None:
-        packet, state = _translated(packet, begun, state, is_reply=is_reply)
-    if begun is not None and action.exec:
-        begun = _written(begun, packet, action)
-    if begun is not None and begun != connection:
-        conntrack = conntrack.kept(begun)
-    return conntrack, _marked(packet, state, action.zone, begun)
+        connection = _begun(key, action.nat)
+        conntrack = conntrack.kept(connection)
+    # an invalid packet of a known connection is translated and written like any other
+    if connection is not None and action.nat is not None:
+        packet, state = _translated(packet, connection, state, is_reply=is_reply)
+    return _written(conntrack, packet, action, connection, state)
+
+
+def _again(
+    conntrack: Conntrack, packet: Packet, action: Ct, key: Tuple5
+) -> tuple[Conntrack, Packet]:
+    """A packet that the zone knows and has translated already: it stays what it is."""
+    return _written(conntrack, packet, action, conntrack.find(key.turned), packet["ct_state"])
 
 
 def tuple_of(packet: Packet, zone: int = 0) -> Tuple5 | None:
@@ -243,16 +247,17 @@ def _translated(
     return packet.having(**fields), state | (SNAT if is_source else DNAT)
 
 
-def _written(connection: Connection, packet: Packet, action: Ct) -> Connection:
-    """What `exec` writes; it reads and writes the packet's fields as the connection has them."""
-    scratch = packet.having(ct_mark=connection.mark, ct_label=connection.label)
-    for inner in action.exec:
-        match inner:
-            case SetField(target, value):
-                scratch = scratch.written(target, value)
-            case Move(source, target):
-                scratch = scratch.written(target, scratch.read(source))
-    return replace(connection, mark=scratch["ct_mark"], label=scratch["ct_label"])
+def _written(
+    conntrack: Conntrack, packet: Packet, action: Ct, connection: Connection | None, state: int
+) -> tuple[Conntrack, Packet]:
+    """After `exec`, which reads and writes the packet's fields as the connection has them."""
+    if connection is not None and action.exec:
+        scratch = packet.having(ct_mark=connection.mark, ct_label=connection.label)
+        for inner in action.exec:
+            scratch = scratch.after(inner)
+        connection = replace(connection, mark=scratch["ct_mark"], label=scratch["ct_label"])
+        conntrack = conntrack.kept(connection)
+    return conntrack, _marked(packet, state, action.zone, connection)
 
 
 def _marked(packet: Packet, state: int, zone: int, connection: Connection | None) -> Packet:

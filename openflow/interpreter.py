@@ -40,9 +40,9 @@ from openflow.values import (
     ToGroup,
 )
 
-# Limits of Open vSwitch: nested lookups that do not go to a later table and groups count towards
-# the first, lookups of any kind towards the second (ovs-actions(7), "Error Handling");
-# recirculations towards the third (MAX_RECIRC_DEPTH in lib/dpif-netdev.c).
+# Limits of Open vSwitch (ovs-actions(7), "Error Handling"): on groups and lookups that do not go to
+# a later table, nested in each other; on all lookups after the first; on recirculations
+# (MAX_RECIRC_DEPTH in lib/dpif-netdev.c).
 MAX_DEPTH: Final = 64
 MAX_RESUBMITS: Final = 4096
 MAX_RECIRCULATIONS: Final = 6
@@ -215,23 +215,24 @@ class _Walk:
         self._resubmits = before[2]
 
     def _look_up(self, traveller: _Traveller, table: int) -> None:
-        self._resubmits += 1
-        if self._resubmits > MAX_RESUBMITS:
-            raise _ErrorInPipelineError(f"more than {MAX_RESUBMITS} lookups for one packet")
-        flow = self._index.find(table, traveller.packet)
-        self.steps.append(Step(table, flow, traveller.packet, traveller.depth, traveller.fork))
-        if flow is not None:
+        """Look up in a table, and in those that goto_table leads to from there."""
+        going: int | None = table
+        while going is not None:
+            table, going = going, None
+            flow = self._index.find(table, traveller.packet)
+            self.steps.append(Step(table, flow, traveller.packet, traveller.depth, traveller.fork))
             step = len(self.steps) - 1
-            for action in flow.actions:
-                self._do(action, traveller, table, step)
+            for action in flow.actions if flow is not None else ():
+                if isinstance(action, Goto):
+                    self._count_lookup()
+                    going = action.table
+                else:
+                    self._do(action, traveller, table, step)
 
     def _do(self, action: Action, traveller: _Traveller, table: int, step: int) -> None:
         match action:
-            case SetField(target, value):
-                traveller.packet = traveller.packet.written(target, value)
-            case Move(source, target):
-                value = traveller.packet.read(source)
-                traveller.packet = traveller.packet.written(target, value)
+            case SetField() | Move():
+                traveller.packet = traveller.packet.after(action)
             case SetQueue(queue_id):
                 traveller.queue = queue_id
             case ApplyMeter(meter_id):
@@ -240,10 +241,8 @@ class _Walk:
                 self._send(port, traveller)
             case OutputField(source):
                 self._send(_port(traveller.packet.read(source)), traveller)
-            case Goto(other):
-                self._look_up(traveller, other)
             case Resubmit(other):
-                self._nested(traveller, other, is_later=other > table)
+                self._resubmit(traveller, other, is_later=other > table)
             case ToGroup(group_id):
                 self._to_group(group_id, traveller, table, step)
             case Ct():
@@ -251,10 +250,18 @@ class _Walk:
             case CtClear():
                 if traveller.packet["ct_state"]:  # else Open vSwitch does nothing
                     traveller.packet = untracked(traveller.packet)
+            case Goto():
+                raise AssertionError("goto_table leads on in _look_up")
             case _:
                 assert_never(action)
 
-    def _nested(self, traveller: _Traveller, table: int, *, is_later: bool) -> None:
+    def _count_lookup(self) -> None:
+        self._resubmits += 1
+        if self._resubmits > MAX_RESUBMITS:
+            raise _ErrorInPipelineError(f"more than {MAX_RESUBMITS} further lookups")
+
+    def _resubmit(self, traveller: _Traveller, table: int, *, is_later: bool) -> None:
+        self._count_lookup()
         deeper = 0 if is_later else 1
         self._deepen(traveller, deeper)
         self._look_up(traveller, table)
@@ -280,7 +287,11 @@ class _Walk:
         )
 
     def _to_conntrack(self, action: Ct, traveller: _Traveller) -> None:
-        """The copy runs at once, as in the userspace datapath; then the original goes on."""
+        """The copy runs at once, as in the userspace datapath; then the original goes on.
+
+        NAT shows in the copy alone. (Of the original Open vSwitch goes on to match the old headers
+        and sends the new ones; `ofproto/trace` does not show that either.)
+        """
         self.conntrack, tracked = self._track(self.conntrack, traveller.packet, action)
         if action.table is not None:
             fork = (*traveller.fork, traveller.copies)
@@ -290,7 +301,7 @@ class _Walk:
             else:
                 copy = _Traveller(tracked, traveller.queue, traveller.meters, fork)
                 self.go_on(copy, action.table)
-        traveller.packet = untracked(tracked)
+        traveller.packet = untracked(traveller.packet)
 
     def _to_group(self, group_id: int, traveller: _Traveller, table: int, step: int) -> None:
         group = self._index.groups.get(group_id)

@@ -24,7 +24,7 @@ from openflow.fields import (
 )
 from openflow.parse import parse_match
 from openflow.text import TCP_FLAG_BITS, match_text
-from openflow.values import FieldMatch, Match, match
+from openflow.values import FieldMatch, Match, Move, SetField, match
 
 SYN: Final = TCP_FLAG_BITS["syn"]
 ACK: Final = TCP_FLAG_BITS["ack"]
@@ -102,6 +102,12 @@ class Packet(Mapping[str, int]):
             return self
         kept = self[bits.field] & ~(bits.mask << bits.start)
         return Packet({**self._values, bits.field: kept | value << bits.start})
+
+    def after(self, action: SetField | Move) -> Packet:
+        """The packet with an action's bits written; unchanged where it lacks the header."""
+        if isinstance(action, SetField):
+            return self.written(action.target, action.value)
+        return self.written(action.target, self.read(action.source))
 
     def satisfies(self, wanted: Match) -> bool:
         """Whether a match takes the packet."""

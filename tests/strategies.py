@@ -17,6 +17,7 @@ from openflow.fields import (
     ETH_IP,
     ETH_IPV6,
     FIELDS,
+    IN_PORT_NUMBER,
     NAMED,
     PROTO_ICMP,
     PROTO_TCP,
@@ -35,6 +36,7 @@ from openflow.values import (
     Flow,
     Goto,
     Group,
+    GroupKind,
     Match,
     Meter,
     Move,
@@ -49,6 +51,7 @@ from openflow.values import (
     match,
 )
 
+GROUP_KINDS: Final[tuple[GroupKind, ...]] = ("select", "all", "indirect", "ff")
 GROUP_NUMBERS: Final = (1, 2, 0x7000_0001)
 METER_NUMBERS: Final = (1, 2, 7)
 LAST_TABLE: Final = 253
@@ -138,12 +141,11 @@ def subfields(draw: st.DrawFn, names: tuple[str, ...], bits: int | None = None) 
     wide = [name for name in names if FIELDS[name].bits >= (bits or 1)]
     name = draw(st.sampled_from(wide))
     named = [part for part in NAMED if part.field == name and bits in (None, part.bits)]
-    if named and draw(st.booleans()):
+    is_special = draw(st.booleans())
+    if named and is_special:
         return draw(st.sampled_from(named))
     field = whole(name)
-    if bits is None and draw(st.booleans()):
-        return field
-    if bits is None and name in _UNMASKED:
+    if bits is None and (name in _UNMASKED or is_special):
         return field
     length = bits or draw(st.integers(1, min(field.bits, 64)))
     return Subfield(name, draw(st.integers(0, field.bits - length)), length)
@@ -159,6 +161,8 @@ def set_fields(draw: st.DrawFn, names: tuple[str, ...]) -> SetField:
 def moves(draw: st.DrawFn, sources: tuple[str, ...], targets: tuple[str, ...]) -> Move:
     """Between fields that may be read and written in parts."""
     target = draw(subfields(tuple(name for name in targets if name not in _UNMASKED)))
+    if target.bits == IN_PORT_NUMBER.bits and draw(st.booleans()):
+        return Move(IN_PORT_NUMBER, target)
     readable = tuple(name for name in sources if name not in _UNMASKED)
     wide = tuple(name for name in readable if FIELDS[name].bits >= target.bits)
     if not wide:
@@ -245,7 +249,7 @@ def flows(draw: st.DrawFn) -> Flow:
 @st.composite
 def groups(draw: st.DrawFn) -> Group:
     """A group whose buckets fit TCP packets. Only select has weights, only ff watches ports."""
-    kind = draw(st.sampled_from(("select", "all", "indirect", "ff")))
+    kind = draw(st.sampled_from(GROUP_KINDS))
     count = 1 if kind == "indirect" else draw(st.integers(1, 4))
     buckets = [
         Bucket(

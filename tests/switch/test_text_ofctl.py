@@ -1,4 +1,4 @@
-"""The ovs dialect, held against a real ovs-ofctl: it takes what we write, we read what it prints."""
+"""The ovs dialect and a real ovs-ofctl: it takes what we write, and we read what it prints."""
 
 from __future__ import annotations
 

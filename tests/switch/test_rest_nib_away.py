@@ -1,0 +1,95 @@
+"""The REST server while its database is away, and with one it cannot use."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.commands import one_line, run
+from tests.places import free_ports, short_directory
+from tests.switch.rest_server import odd_database, odd_database_file, problem, serving
+from tests.waiting import until
+
+
+def test_writes_are_503_while_the_database_is_away_and_work_again_afterwards() -> None:
+    """What is known is still shown; what happened meanwhile is nothing."""
+    with serving() as server:
+        assert server.put("/v1/services/web", vip="10.0.0.100", port=80).status_code == 201
+        server.database.stop()
+        found = problem(server.put("/v1/services/two", vip="10.0.0.101", port=80), 503)
+        assert found["field"] == "nib"
+        assert "not written" in found["detail"]
+        assert server.http.get("/v1/services/web").json()["vip"] == "10.0.0.100"
+
+        server.database.start()
+
+        until(
+            lambda: server.put("/v1/services/two", vip="10.0.0.102", port=80).status_code,
+            lambda status: status in (200, 201),
+            "writes work again",
+        )
+        assert server.http.get("/v1/services/two").json()["vip"] == "10.0.0.102"
+        assert server.generation() == 2, "nothing of the refused write came through"
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"), [("0.9.0", "prewire db convert"), ("2.0.0", "the prewire version")]
+)
+@pytest.mark.parametrize("process", ["api", "controller"])
+def test_a_database_of_another_schema_is_refused(process: str, version: str, remedy: str) -> None:
+    with odd_database(version=version) as socket:
+        env = _settings(f"unix:{socket}")
+        said = one_line(run(process, env=env))
+    assert f"schema {version}" in said
+    assert remedy in said
+
+
+@pytest.mark.parametrize("process", ["api", "controller"])
+def test_a_server_without_our_database_is_refused(process: str) -> None:
+    with odd_database(name="Other") as socket:
+        said = one_line(run(process, env=_settings(f"unix:{socket}")))
+    assert "it serves: Other" in said
+    assert "prewire db init" in said
+
+
+def test_a_database_that_is_not_there_is_refused() -> None:
+    """All at once, for each tries for ten seconds."""
+    remotes = ("unix:/nowhere/nib.sock", "tcp:127.0.0.1:1")
+    cases = [(process, remote) for process in ("api", "controller") for remote in remotes]
+    with ThreadPoolExecutor(len(cases)) as pool:
+        ends = pool.map(lambda case: run(case[0], env=_settings(case[1])), cases)
+        for (_, remote), finished in zip(cases, ends, strict=True):
+            said = one_line(finished)
+            assert remote in said
+            assert "PREWIRE_NIB" in said
+
+
+@pytest.mark.parametrize("process", ["api", "controller", "up"])
+def test_a_remote_that_is_none_is_refused(process: str) -> None:
+    said = one_line(run(process, env=_settings("nonsense")))
+    assert said.startswith("prewire: nib: ")
+    assert "PREWIRE_NIB" in said
+
+
+def test_up_refuses_a_database_file_of_another_schema() -> None:
+    with short_directory() as directory:
+        odd_database_file(directory / "nib.db", {"version": "0.9.0"})
+        before = (directory / "nib.db").read_bytes()
+        env = _settings("") | {"PREWIRE_STATE_DIR": str(directory)}
+        said = one_line(run("up", env=env))
+        assert "schema 0.9.0" in said
+        assert "prewire db convert" in said
+        assert (directory / "nib.db").read_bytes() == before
+
+
+def test_up_refuses_a_file_that_is_no_database() -> None:
+    with short_directory() as directory:
+        (directory / "nib.db").write_text("not a database")
+        env = _settings("") | {"PREWIRE_STATE_DIR": str(directory)}
+        assert str(directory / "nib.db") in one_line(run("up", env=env))
+
+
+def _settings(nib: str) -> dict[str, str]:
+    ports = {f"PREWIRE_{name.upper()}": str(port) for name, port in free_ports().items()}
+    return {"PREWIRE_NIB": nib, **ports}
