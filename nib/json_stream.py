@@ -21,9 +21,13 @@ _BLANK: Final = " \t\r\n"
 
 
 class StreamParser:
-    """Takes pieces of text until one JSON object or array is complete."""
+    """Takes pieces of text until one JSON object or array is complete.
 
-    def __init__(self) -> None:
+    check_trailer: take all text there is, and let `finish` complain of what follows the message.
+    """
+
+    def __init__(self, check_trailer: bool = False) -> None:
+        self._check_trailer = check_trailer
         self._pieces: list[str] = []
         self._depth = 0
         self._quoted = False
@@ -33,6 +37,9 @@ class StreamParser:
 
     def feed(self, text: str) -> int:
         """Take what belongs to the message; returns how many characters that is."""
+        if self._check_trailer:
+            self._pieces.append(text)
+            return len(text)
         start = 0
         if not self._depth:
             start = len(text) - len(text.lstrip(_BLANK))

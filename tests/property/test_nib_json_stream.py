@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
 from typing import Any
 
-import ovs.json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nib.json_stream import StreamParser
-
-OriginalParser = ovs.json.Parser
 
 # the library refuses NUL in strings, as the database does
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -22,6 +20,19 @@ values: st.SearchStrategy[Any] = st.recursive(
     max_leaves=20,
 )
 messages = st.dictionaries(texts, values) | st.lists(values)
+
+
+def original() -> Any:
+    """The library's parser, from a copy of its module that nothing is installed in."""
+    spec = importlib.util.find_spec("ovs.json")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+LIBRARY = original()
 
 
 def parsed(parser: Any, pieces: list[str]) -> tuple[Any, str]:
@@ -50,7 +61,7 @@ def test_both_parsers_read_the_same(
     stream = " " + json.dumps(first, ensure_ascii=escaped) + "\n" + json.dumps(second)
     pieces = cut(stream, places)
     ours, our_rest = parsed(StreamParser(), pieces)
-    theirs, their_rest = parsed(OriginalParser(), pieces)
+    theirs, their_rest = parsed(LIBRARY.Parser(), pieces)
     assert ours == theirs == first
     assert our_rest.lstrip() == their_rest.lstrip() == json.dumps(second)
 
@@ -68,3 +79,15 @@ def test_what_is_no_message_is_an_error_and_never_an_exception(text: str) -> Non
         assert isinstance(answer, str | dict | list)
         if not isinstance(answer, str):
             assert answer == json.loads(text[:consumed])
+
+
+@given(st.one_of(messages.map(json.dumps), st.text(max_size=10)), st.sampled_from(["", " ", "]"]))
+def test_a_whole_text_with_a_trailer_is_refused_as_by_the_library(text: str, more: str) -> None:
+    ours, theirs = StreamParser(check_trailer=True), LIBRARY.Parser(check_trailer=True)
+    ours.feed(text + more)
+    theirs.feed(text + more)
+    answers = ours.finish(), theirs.finish()
+    if isinstance(answers[1], dict | list):
+        assert answers[0] == answers[1]
+    elif more == "]":
+        assert isinstance(answers[0], str)
