@@ -114,13 +114,15 @@ def drain_container(
 
 def _placed(given: Registration, view: Lookups) -> Container:
     """The container's record, its place checked against what switches report."""
-    dpid, port = None, None
-    if given.switch is not None and given.iface_id is None:
-        dpid = switch_called(given.switch, view).dpid
-        port = _known_port(dpid, given, view)
-    elif given.iface_id is not None:
+    dpid = None
+    if given.iface_id is not None and given.switch is None and given.switch_port is None:
         port = _known_iface(given.iface_id, view)
-    mac = given.mac or (port.attached_mac if port else None)
+    elif given.iface_id is None and given.switch is not None and given.switch_port is not None:
+        dpid = switch_called(given.switch, view).dpid
+        port = _known_port(dpid, given.switch_port, given.switch, view)
+    else:
+        raise _misplaced(given)
+    mac = given.mac or port.attached_mac
     if mac is None:
         raise FieldError(
             "mac",
@@ -133,22 +135,27 @@ def _placed(given: Registration, view: Lookups) -> Container:
         address=given.address,
         port=given.port,
         mac=mac,
-        switch=dpid or given.switch,
+        switch=dpid,
         switch_port=given.switch_port,
         iface_id=given.iface_id,
     )
 
 
-def _known_port(dpid: str, given: Registration, view: Lookups) -> Port | None:
-    if given.switch_port is None:
-        return None  # the record refuses it
-    port = port_called(dpid, given.switch_port, view)
+def _misplaced(given: Registration) -> FieldError:
+    """What is wrong with a place that is said twice, or not in full."""
+    remedy = "give either switch and switch_port, or iface_id"
+    if given.iface_id is not None:
+        return FieldError("iface_id", "the container's place is given twice", remedy)
+    field = "switch" if given.switch is None else "switch_port"
+    return FieldError(field, "it is missing: where is the container attached?", remedy)
+
+
+def _known_port(dpid: str, called: str, switch: str, view: Lookups) -> Port:
+    port = port_called(dpid, called, view)
     if port is None:
         names = ", ".join(sorted(port.name for port in view.ports_of(dpid)))
         raise FieldError(
-            "switch_port",
-            f"switch {given.switch} has no port {given.switch_port!r}",
-            f"give one of: {names}",
+            "switch_port", f"switch {switch} has no port {called!r}", f"give one of: {names}"
         )
     return port
 

@@ -39,6 +39,7 @@ from openflow.fields import (
     PROTO_UDP,
     REPLY_PORT,
     REPLY_SOURCE,
+    Subfield,
     whole,
 )
 from openflow.values import (
@@ -64,6 +65,11 @@ from openflow.values import (
 VIP_MAC: Final = "02:70:77:00:00:01"
 
 PROTOCOLS: Final = {"tcp": PROTO_TCP, "udp": PROTO_UDP}
+
+# How much of a UDP client's port takes part in the choice of a slot: enough to reach all 256, and
+# no more, for the switch keeps a fast-path entry for each value.
+_HASHED_BITS: Final = 10
+_UDP_HASH: Final = Move(Subfield("udp_src", 0, _HASHED_BITS), Subfield("ip_dst", 0, _HASHED_BITS))
 
 _ECHO_REQUEST: Final = 8
 _ECHO_REPLY: Final = 0
@@ -166,17 +172,26 @@ def _entry(service: Service, zone: int) -> Flow:
 
 
 def _choice(service: Service) -> Flow:
+    """A new connection's slot. For UDP, part of the client's port goes into the address first.
+
+    Open vSwitch hashes addresses and, for TCP alone, ports: without this all that one client sends
+    by UDP would go to one container. `_remember` puts the VIP back.
+    """
+    group = ToGroup(group_id(service))
+    actions = (group,) if service.protocol == "tcp" else (_UDP_HASH, group)
     return Flow(
         tables.SERVICE.number,
         100,
         _on_service(service, ct_state="+new+trk"),
-        (ToGroup(group_id(service)),),
+        actions,
         Cookie(Kind.SERVICE, service.number).value,
         origin=f"service {service.name}",
     )
 
 
-def _container_flows(service: Service, placed: Placed, zone: int) -> list[Flow]:
+@lru_cache(maxsize=1 << 16)
+def _container_flows(service: Service, placed: Placed, zone: int) -> tuple[Flow, ...]:
+    """A container's own flows; kept, because a change to one container recompiles its service."""
     container = placed.container
     cookie = Cookie(Kind.CONTAINER, container.number).value
     origin = f"container {service.name}/{container.id}"
@@ -190,23 +205,24 @@ def _container_flows(service: Service, placed: Placed, zone: int) -> list[Flow]:
         f"{service.protocol}_src": container.port,
     }
     rows = (
-        (tables.REMEMBER, 100, chosen, _remember(zone)),
+        (tables.REMEMBER, 100, chosen, _remember(service, zone)),
         (tables.ENDPOINT, 100, chosen, _to_container(service, placed)),
         (tables.CONNTRACK, 80, match(**packets, **source), _as_vip(service, zone)),
     )
-    return [
+    return tuple(
         Flow(table.number, priority, on, actions, cookie, origin=origin)
         for table, priority, on, actions in rows
-    ]
+    )
 
 
-def _remember(zone: int) -> tuple[Action, ...]:
+def _remember(service: Service, zone: int) -> tuple[Action, ...]:
+    restored = () if service.protocol == "tcp" else (set_field("ip_dst", service.vip),)
     kept = (
         Move(ENDPOINT, CT_MARK),
         Move(whole("eth_src"), CLIENT_MAC),
         Move(IN_PORT_NUMBER, CLIENT_PORT),
     )
-    return Ct(zone, commit=True, exec=kept), Goto(tables.ENDPOINT.number)
+    return *restored, Ct(zone, commit=True, exec=kept), Goto(tables.ENDPOINT.number)
 
 
 def _to_container(service: Service, placed: Placed) -> tuple[Action, ...]:

@@ -6,9 +6,14 @@ ports, which controllers keep as the switches have them, give the rest.
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from nib.errors import FieldError
 from nib.mirror import Lookups
 from nib.records import Container, Port, Switch
+
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 def port_of(container: Container, view: Lookups) -> Port | None:
@@ -21,9 +26,13 @@ def port_of(container: Container, view: Lookups) -> Port | None:
 
 
 def port_called(dpid: str, called: str, view: Lookups) -> Port | None:
-    """A switch's port by its name, or by its OpenFlow number in decimal."""
+    """A switch's port by its name, or by its OpenFlow number in decimal without leading zeros.
+
+    There is one way to write a number, so that a port that changes finds the containers behind it
+    (`ryu_apps.compile.services_on`).
+    """
     named = view.get(Port, (dpid, called))
-    if named is not None or not called.isdigit():
+    if named is not None or not _NUMBER.fullmatch(called):
         return named
     return view.port_numbered(dpid, int(called))
 

@@ -26,7 +26,9 @@ def router(nib: Nib) -> APIRouter:
 
     @routes.get("/packet")
     def get_packet(
-        packet: Annotated[str, Query(examples=["in_port=1,tcp,nw_src=10.0.0.1,tp_dst=80"])],
+        packet: Annotated[
+            str, Query(min_length=1, examples=["in_port=1,tcp,nw_src=10.0.0.1,tp_dst=80"])
+        ],
         switch: SwitchName = None,
     ) -> ExplainedPacket:
         """Which flows and group take this packet, which intent they come from, where it leaves."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -125,9 +126,12 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
-    """404 and 405 of paths that no route has."""
+    """404 and 405 of paths that no route has, 400 of bodies that cannot be read."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is installed for
-    kind = _Kind(error.status_code, "http", str(error.detail), "path", "see /docs for all paths")
+    about = ("path", "see /docs for all paths")
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        about = ("body", "send one JSON object")
+    kind = _Kind(error.status_code, "http", str(error.detail), *about)
     answer = _answer(kind, f"{request.method} {request.url.path}: {error.detail}")
     answer.headers.update(error.headers or {})
     return answer

@@ -27,6 +27,7 @@ def application(nib: Nib) -> FastAPI:
         version=__version__,
         description="Network control plane for serverless container platforms.",
         responses=problems.RESPONSES,
+        redirect_slashes=False,  # a path is right or a problem; a redirect is neither
     )
     problems.install(app)
     app.include_router(gateway_lb_routes.router(nib))

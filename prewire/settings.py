@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from prewire.errors import CommandFailed
 
+_REMOTE: Final = r"^((unix|tcp|ssl):.+)?$"  # an OVSDB connection method, ovsdb(7); or nothing
 DEFAULT_FILE: Final = Path("/etc/prewire/prewire.toml")
 Port = Field(ge=1, le=65535)
 
@@ -39,7 +40,9 @@ class Settings(BaseSettings):
         default=Path("/var/lib/prewire"), description="where the embedded NIB keeps its files"
     )
     nib: str = Field(
-        default="", description="OVSDB remote of the NIB; empty: the embedded one in state_dir"
+        default="",
+        pattern=_REMOTE,
+        description="OVSDB remote of the NIB; empty: the embedded one in state_dir",
     )
     api_host: str = Field(default="127.0.0.1", description="address the REST server listens on")
     api_port: int = Field(default=8686, ge=1, le=65535, description="port of the REST server")

@@ -11,10 +11,12 @@ import socket
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nib.database import Nib
+from ryu_apps import framework
+from ryu_apps.errors import ControllerFailed
 from ryu_apps.measures import Measures
 
 _SYSTEM_SWITCH_DB = Path("/var/run/openvswitch/db.sock")
@@ -48,11 +50,30 @@ class ControllerSettings(BaseSettings):
 
 
 class ControllerContext:
-    """Opens the database; NibUnavailable or SchemaMismatch where it cannot be used."""
+    """Opens the database; NibUnavailable or SchemaMismatch where it cannot be used.
+
+    ControllerFailed where a PREWIRE_... variable has no proper value.
+    """
 
     def __init__(self) -> None:
-        self.settings = ControllerSettings()
+        framework.log_in_lines()
+        self.settings = _settings()
         self.registry = CollectorRegistry()
         self.measures = Measures(self.registry)
         self.nib = Nib(self.settings.nib, "controller")
         self.nib.start()
+
+    def close(self) -> None:
+        """End the database connection; the framework calls it after the apps have ended."""
+        self.nib.close()
+
+
+def _settings() -> ControllerSettings:
+    try:
+        return ControllerSettings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"PREWIRE_{'.'.join(str(part) for part in first['loc']).upper()}"
+        raise ControllerFailed(
+            f"{name}: {first['msg']}, not {first['input']!r}; correct the variable"
+        ) from None

@@ -107,3 +107,13 @@ def port_name(port: Any) -> str:
     """The name in a port description."""
     raw: bytes = port.name
     return raw.rstrip(b"\0").decode(errors="replace")
+
+
+def log_in_lines() -> None:
+    """Have the framework log what a switch sent malformed as a line, without a traceback."""
+
+    def without_traceback(record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        return True
+
+    logging.getLogger(f"{NAME}.ofproto.ofproto_parser").addFilter(without_traceback)

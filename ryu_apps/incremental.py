@@ -24,14 +24,15 @@ class Incremental:
         self.view = Mirror()
         self.generation = 0
         self._unsaved: dict[str, SlotTable | None] = {}
+        self._decided: dict[str, list[SlotTable]] = {}  # and not seen back yet
 
     def absorb(self, changes: Iterable[RowChange], generation: int) -> set[Unit]:
         """Apply changes, deal slots anew where needed, and return the units to recompile."""
         touched: set[Unit] = set()
         services: set[str] = set()
         for change in changes:
-            if self.view.get(change.kind, change.record.key) == change.new:
-                continue  # our own slot tables coming back
+            if self._is_known(change):
+                continue
             self.view.apply(change)
             touched |= touched_units(change, self.view)
             services |= self._services(change)
@@ -53,6 +54,19 @@ class Incremental:
         unsaved, self._unsaved = self._unsaved, {}
         return unsaved
 
+    def _is_known(self, change: RowChange) -> bool:
+        """Whether a row says nothing new: it is what we have, or a slot table that we decided on.
+
+        Those come back from the database late. An old one must not undo what was decided since.
+        """
+        if isinstance(change.record, SlotTable):
+            decided = self._decided.get(change.record.service, [])
+            if change.new in decided:
+                del decided[: decided.index(change.new) + 1]
+                return True
+            decided.clear()
+        return self.view.get(change.kind, change.record.key) == change.new
+
     def _services(self, change: RowChange) -> set[str]:
         """The services whose slots a change can alter."""
         match change.record:
@@ -73,4 +87,8 @@ class Incremental:
             return set()
         self.view.apply(RowChange(held, dealt))
         self._unsaved[service] = dealt
+        if dealt is None:
+            self._decided.pop(service, None)
+        else:
+            self._decided.setdefault(service, []).append(dealt)
         return {Unit("service", service)}

@@ -5,7 +5,13 @@ from __future__ import annotations
 import time
 from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 
 # From a tenth of a millisecond to ten seconds.
 _BUCKETS = (0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -15,6 +21,7 @@ class Measures:
     """Prometheus metrics that the apps update as they work."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # else each series is doubled
         switch = ["switch"]
         self.build = Gauge(
             "prewire_build_info", "Always 1; labels say what runs.", ["version"], registry=registry

@@ -12,19 +12,30 @@ from collections.abc import Callable
 from typing import Final
 
 from openflow import tables
-from openflow.values import Flow
+from openflow.values import Ct, Flow
 from ryu_apps.diff import Changes
 
 Stage = Callable[[Changes], Changes]
 
 
+def _depth(flow: Flow) -> float:
+    """The place in the pipeline that a flow's packets have come to when it is done with them.
+
+    That is its table; but a flow that sends them through conntrack stands just before the table
+    where they come back. So replies are restored before anything is sent to a container's new
+    address.
+    """
+    back = [action.table for action in flow.actions if isinstance(action, Ct)]
+    return next((table - 0.5 for table in back if table is not None), flow.table)
+
+
 def _is_entry(flow: Flow) -> bool:
-    """Whether packets come to the flow's table from the port, not from a group or conntrack."""
-    return flow.table < tables.SERVICE.number
+    """Whether a flow begins what the SERVICE table goes on with."""
+    return _depth(flow) < tables.SERVICE.number
 
 
 def _deepest_first(flows: tuple[Flow, ...]) -> tuple[Flow, ...]:
-    return tuple(sorted(flows, key=lambda flow: -flow.table))
+    return tuple(sorted(flows, key=_depth, reverse=True))
 
 
 def _put(changes: Changes, *, entry: bool) -> Changes:
@@ -34,7 +45,7 @@ def _put(changes: Changes, *, entry: bool) -> Changes:
 
 def _deleted(changes: Changes, *, entry: bool) -> Changes:
     flows = tuple(flow for flow in changes.delete_flows if _is_entry(flow) is entry)
-    return Changes(delete_flows=tuple(sorted(flows, key=lambda flow: flow.table)))
+    return Changes(delete_flows=tuple(sorted(flows, key=_depth)))
 
 
 # Batches, each of stages, in their order.
@@ -46,7 +57,7 @@ ORDER: Final[tuple[tuple[tuple[str, Stage], ...], ...]] = (
                 add_groups=c.add_groups, add_meters=c.add_meters, modify_meters=c.modify_meters
             ),
         ),
-        ("flows of later tables", lambda c: _put(c, entry=False)),
+        ("flows that packets come to later", lambda c: _put(c, entry=False)),
         ("flows packets enter by", lambda c: _put(c, entry=True)),
     ),
     (  # turn

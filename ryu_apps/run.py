@@ -6,6 +6,7 @@ Under classic Ryu `ryu-manager` does this (`ryu_apps.manager`).
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import threading
@@ -35,6 +36,8 @@ def run(host: str, port: int, ending: threading.Event) -> None:
     os-ken would end a thread without a word.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    # It tells of every app twice before anything is known to work.
+    logging.getLogger(f"{framework.NAME}.base.app_manager").setLevel(logging.WARNING)
     cfg = importlib.import_module(f"{framework.NAME}.cfg")
     cfg.CONF(args=[], project="prewire")
     cfg.CONF.set_override("ofp_listen_host", host)
@@ -47,7 +50,7 @@ def run(host: str, port: int, ending: threading.Event) -> None:
     ending.wait()
     for name in APPS[1:]:
         framework.app_manager.lookup_service_brick(_brick(name)).close()
-    contexts["controller"].nib.close()
+    contexts["controller"].close()
 
 
 def leave(status: int) -> None:

@@ -14,6 +14,7 @@ from prometheus_client import start_http_server
 from openflow.cookies import OWNER_COOKIE, OWNER_MASK
 from ryu_apps import framework, wire
 from ryu_apps.context import ControllerContext
+from ryu_apps.errors import ControllerFailed
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.readings import Readings
@@ -44,10 +45,17 @@ class Telemetry(framework.App):  # type: ignore[misc]
         self._mailbox.start()
         self._mailbox.post(self._poll)
         if self._settings.metrics_port:
-            start_http_server(
-                self._settings.metrics_port, self._settings.metrics_host, self._registry
-            )
+            self._serve(self._settings.metrics_host, self._settings.metrics_port)
         return super().start()
+
+    def _serve(self, host: str, port: int) -> None:
+        try:
+            start_http_server(port, host, self._registry)
+        except OSError as error:
+            raise ControllerFailed(
+                f"metrics_port: cannot listen on {host}:{port} ({error.strerror}); "
+                "end what uses it, or choose another port"
+            ) from None
 
     def close(self) -> None:
         """End."""

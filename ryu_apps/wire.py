@@ -9,7 +9,7 @@ Must not know: which messages to send, or when.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -51,8 +51,13 @@ _LENGTH_OFFSET: Final = 2  # of the length in every OpenFlow message's header
 _SAME_PORT: Final = ofproto.OFPP_IN_PORT & 0xFFFF  # in_port of a resubmit is 16 bits wide
 _NO_RECIRCULATION: Final = nicira_ext.NX_CT_RECIRC_NONE
 _IN_PORT_16: Final = "in_port_nxm"
-_OURS: Final = {declared.oxm: name for name, declared in FIELDS.items()}
-_OURS.update({f"{declared.oxm}_nxm": name for name, declared in FIELDS.items()})
+_REQUIRED: Final = ("eth_type", "ip_proto")
+# A switch may report a field by its OpenFlow name or by Open vSwitch's, whichever it was sent by.
+_OURS: Final = {
+    oxm: name
+    for name, declared in FIELDS.items()
+    for oxm in (declared.oxm, f"{declared.oxm}_nxm", declared.oxm.removesuffix("_nxm"))
+}
 
 _GROUP_KINDS: Final[dict[GroupKind, int]] = {
     "all": ofproto.OFPGT_ALL,
@@ -87,8 +92,8 @@ def flow_put(flow: Flow, xid: int) -> bytes:
 
 
 def flow_delete(flow: Flow, xid: int) -> bytes:
-    """Delete exactly this flow."""
-    return _flow_mod(flow, ofproto.OFPFC_DELETE_STRICT, xid)
+    """Delete exactly this flow; a deletion names no actions."""
+    return _flow_mod(replace(flow, actions=()), ofproto.OFPFC_DELETE_STRICT, xid)
 
 
 def group_add(group: Group, xid: int) -> bytes:
@@ -211,23 +216,29 @@ def _bucket(bucket: Bucket, kind: GroupKind) -> bytes:
     )
     encoded = bytearray()
     message.serialize(encoded, 0)
-    return bytes(encoded)
+    return bytes(encoded.ljust(message.len, b"\0"))  # the frameworks leave padding to what follows
 
 
 def _meter_mod(meter: Meter, command: int, xid: int) -> bytes:
     unit = ofproto.OFPMF_PKTPS if meter.per_packet else ofproto.OFPMF_KBPS
-    flags = unit | ofproto.OFPMF_BURST | ofproto.OFPMF_STATS
+    burst = ofproto.OFPMF_BURST if meter.burst_kb else 0
+    flags = unit | burst | ofproto.OFPMF_STATS
     bands = [parser.OFPMeterBandDrop(rate=meter.rate_kbps, burst_size=meter.burst_kb)]
     return _bytes(parser.OFPMeterMod(_PROTOCOL, command, flags, meter.meter_id, bands), xid)
 
 
 def _match(on: Match) -> Any:
-    given: dict[str, Any] = {}
-    for entry in on:
+    """A match whose fields come after those that they require.
+
+    The frameworks sort by number, which puts Open vSwitch's own fields before eth_type.
+    """
+    fields = []
+    for entry in sorted(on, key=lambda entry: entry.field not in _REQUIRED):
         declared = FIELDS[entry.field]
         exact = entry.mask == declared.full_mask
-        given[declared.oxm] = entry.value if exact else (entry.value, entry.mask)
-    return parser.OFPMatch(**given)
+        value = entry.value if exact else (entry.value, entry.mask)
+        fields.append(ofproto.oxm_normalize_user(declared.oxm, value))
+    return parser.OFPMatch(_ordered_fields=fields)
 
 
 def _instructions(actions: tuple[Action, ...]) -> list[Any]:
@@ -310,6 +321,8 @@ def _bits(part: Subfield) -> int:
 
 def flow_of(reported: Any) -> Flow:
     """The flow of one entry of a flow statistics reply. NotOurs where prewire has no such thing."""
+    if reported.hard_timeout or reported.flags:
+        raise NotOurs("prewire's flows have no hard timeout and no flags")
     return Flow(
         reported.table_id,
         reported.priority,
@@ -340,7 +353,8 @@ def meter_of(reported: Any) -> Meter:
         raise NotOurs(f"meter {reported.meter_id} has bands other than one drop band")
     band = reported.bands[0]
     per_packet = bool(reported.flags & ofproto.OFPMF_PKTPS)
-    return Meter(reported.meter_id, band.rate, band.burst_size, per_packet)
+    burst = band.burst_size if reported.flags & ofproto.OFPMF_BURST else 0
+    return Meter(reported.meter_id, band.rate, burst, per_packet)
 
 
 def error_of(message: Any) -> SwitchError:
@@ -427,6 +441,8 @@ def _read_bits(oxm: str, ofs_nbits: int) -> Subfield:
 
 
 def _read_ct(reported: Any) -> Ct:
+    if reported.flags & ~nicira_ext.NX_CT_F_COMMIT or reported.alg:
+        raise NotOurs("prewire's ct has no flag but commit, and no helper")
     nested = [_read_nat(inner) or _read_action(inner) for inner in reported.actions]
     table = reported.recirc_table
     return Ct(
@@ -441,8 +457,12 @@ def _read_ct(reported: Any) -> Ct:
 def _read_nat(reported: Any) -> Nat | None:
     if type(reported).__name__ != "NXActionNAT":
         return None
+    if reported.flags not in _KINDS_OF_NAT or reported.range_ipv4_max or reported.range_proto_max:
+        raise NotOurs("prewire's NAT is to one address and port")
+    if reported.range_ipv6_min:
+        raise NotOurs("prewire's NAT is of IPv4")
     return Nat(
-        _KINDS_OF_NAT[reported.flags & 3],
+        _KINDS_OF_NAT[reported.flags],
         _read_value("ip_dst", reported.range_ipv4_min or 0),
         reported.range_proto_min or 0,
     )

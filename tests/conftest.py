@@ -4,11 +4,17 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.ovs import PrivateOvs, is_installed
 
 REQUIRE = "PREWIRE_REQUIRE_SWITCH_TESTS"
 """When set, a test that cannot run here fails the run instead of being skipped."""
+
+# Times differ between machines, so none is too long. `--hypothesis-profile=thorough` looks harder.
+settings.register_profile("prewire", deadline=None, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("prewire"), max_examples=3000)
+settings.load_profile("prewire")
 
 
 def _obstacle() -> str | None:

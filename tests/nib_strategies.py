@@ -145,7 +145,9 @@ def ports(draw: st.DrawFn) -> Port:
     """A station's port, mostly here; its number and its iface-id may change."""
     station = draw(stations)
     port = port_of_station(
-        station, draw(st.sampled_from((HERE, HERE, THERE))), station + draw(st.sampled_from((0, 10)))
+        station,
+        draw(st.sampled_from((HERE, HERE, THERE))),
+        station + draw(st.sampled_from((0, 10))),
     )
     if draw(st.booleans()):
         return port
@@ -159,7 +161,7 @@ def registrations(draw: st.DrawFn) -> Registration:
     station, port = draw(stations), draw(st.sampled_from((8080, 8081)))
     by_iface = registration(service, name, station, port)
     switch = draw(st.sampled_from((HERE, "s1", THERE)))
-    where = draw(st.sampled_from((f"v{station}", str(station), str(station + 10))))
+    where = draw(st.sampled_from((f"v{station}", str(station), str(station + 10), f"0{station}")))
     if draw(st.integers(0, 2)):
         return by_iface
     address, mac = by_iface.address, by_iface.mac

@@ -17,9 +17,7 @@ def free_ports(
         sockets = [stack.enter_context(socket.socket()) for _ in wanted]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
-        return {
-            name: each.getsockname()[1] for name, each in zip(wanted, sockets, strict=True)
-        }
+        return {name: each.getsockname()[1] for name, each in zip(wanted, sockets, strict=True)}
 
 
 @contextmanager

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.deployment import RYU_MANAGER, Deployment, Framework, deployed
+from tests.acceptance.deployment import Deployment, deployed
 from tests.acceptance.site import Site
-from tests.conftest import REQUIRE
 from tests.places import short_directory
+from tests.ryu import Framework, need
 from topologies import openvswitch
 from topologies.mininet_net import RunningNetwork, running
 from topologies.processes import run
@@ -25,16 +24,10 @@ def network() -> Iterator[RunningNetwork]:
 
 
 @pytest.fixture(scope="session", params=["os-ken", "ryu"])
-def deployment(
-    request: pytest.FixtureRequest, network: RunningNetwork
-) -> Iterator[Deployment]:
+def deployment(request: pytest.FixtureRequest, network: RunningNetwork) -> Iterator[Deployment]:
     """prewire, with the network's switch connected."""
     framework: Framework = request.param
-    if framework == "ryu" and not RYU_MANAGER.exists():
-        reason = "classic Ryu is not installed (scripts/setup.sh ryu)"
-        if os.environ.get(REQUIRE):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need(framework)
     bridge = network.spec.switches[0].bridge
     with short_directory() as directory, deployed(framework, directory) as up:
         openvswitch.set_controllers(bridge, [up.target])

@@ -6,14 +6,11 @@ are free ones, state is in a short temporary directory, and all that is printed 
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import IO, Any, Final
 
 import httpx
 
@@ -21,14 +18,11 @@ from nib.server import EmbeddedServer
 from prewire import processes, up
 from prewire.processes import Child
 from prewire.settings import Settings, load
+from tests import commands
 from tests.places import free_ports
+from tests.ryu import Framework, controller_command
 from tests.waiting import until
 
-Framework = Literal["os-ken", "ryu"]
-
-ROOT: Final = Path(__file__).parents[2]
-RYU_MANAGER: Final = ROOT / ".venv-ryu/bin/prewire-ryu-manager"
-RYU_APPS: Final = ("ryu_apps.reconciler", "ryu_apps.discovery", "ryu_apps.telemetry")
 STATS_SECONDS: Final = 0.5
 
 
@@ -91,10 +85,13 @@ class Deployment:
         for service in self.http.get("/v1/services").json()["items"]:
             self.delete(f"/v1/services/{service['name']}")
 
-    def cli(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str) -> commands.Finished:
         """Run the command `prewire` against this deployment."""
-        api = {"PREWIRE_API": self.settings.api_url}
-        return prewire(*arguments, **{**api, **environment})
+        return commands.run(*arguments, env={"PREWIRE_API": self.settings.api_url})
+
+    def cli_here(self, *arguments: str) -> commands.Finished:
+        """The same in this process: quicker."""
+        return commands.run_here(*arguments, env={"PREWIRE_API": self.settings.api_url})
 
     def metrics(self) -> str:
         """The text of the controller's /metrics."""
@@ -146,7 +143,8 @@ def _on_ryu(settings: Settings, log: Path) -> Iterator[list[Child]]:
         children: list[Child] = []
         stack.callback(processes.stop, children)
         children.append(start_controller("ryu", settings, output))
-        children.append(processes.start("api", ["api"], os.environ | settings.environment, output))
+        environment = commands.environment(settings.environment)
+        children.append(processes.start("api", ["api"], environment, output))
         pid = children[0].process.pid
         with httpx.Client(base_url=settings.api_url, timeout=5) as client:
             until(
@@ -158,54 +156,18 @@ def _on_ryu(settings: Settings, log: Path) -> Iterator[list[Child]]:
         yield children
 
 
-def start_controller(framework: Framework, settings: Settings, output: Any) -> Child:
+def start_controller(framework: Framework, settings: Settings, output: IO[bytes]) -> Child:
     """The controller alone, as a process tied to this one."""
-    environment = os.environ | settings.environment
-    if framework == "os-ken":
-        return processes.start("controller", ["controller"], environment, output)
     process = subprocess.Popen(
-        [*processes.tied(), *ryu_command(settings)],
+        [*processes.tied(), *controller_command(framework, settings)],
         cwd=settings.state_dir,
-        env=environment,
+        env=commands.environment(settings.environment),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
         start_new_session=True,
     )
     return Child("controller", process)
-
-
-def ryu_command(settings: Settings) -> list[str]:
-    """How the controller starts under classic Ryu."""
-    listen = ["--ofp-tcp-listen-port", str(settings.controller_port)]
-    listen += ["--ofp-listen-host", settings.controller_host]
-    return [str(RYU_MANAGER), *listen, *RYU_APPS]
-
-
-def prewire(
-    *arguments: str, timeout_s: float = 60.0, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command `prewire` to its end."""
-    return subprocess.run(
-        prewire_command(*arguments),
-        env=os.environ | environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
-
-
-def prewire_command(*arguments: str) -> list[str]:
-    """The command `prewire`, of the interpreter that runs the tests."""
-    return [sys.executable, "-m", "prewire", *arguments]
-
-
-def end(process: subprocess.Popen[Any], number: signal.Signals, timeout_s: float = 15.0) -> int:
-    """Send a signal and return the exit code."""
-    process.send_signal(number)
-    return process.wait(timeout_s)
 
 
 def sample_values(page: str, name: str, labels: dict[str, str]) -> list[float]:

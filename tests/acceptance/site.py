@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -70,7 +71,9 @@ class Site:
 
     def get(self, count: int, url: str = f"http://{VIP}/", host: str = "client") -> Counter[str]:
         """Answers by container to this many requests, each on a connection of its own."""
-        script = 'for i in $(seq "$1"); do curl -s -o /dev/null -m 5 -w "$2" "$3" || echo failed; done'
+        script = (
+            'for i in $(seq "$1"); do curl -s -o /dev/null -m 5 -w "$2" "$3" || echo failed; done'
+        )
         done = self.net.run(host, ["sh", "-c", script, "get", str(count), _NAME, url], 60)
         return Counter(line or "no answer" for line in done.stdout.splitlines())
 
@@ -80,15 +83,28 @@ class Site:
         return run(["ovs-ofctl", "-O", "OpenFlow13", command, self.bridge, *rest])
 
     @contextmanager
-    def talk(
-        self, to: str = VIP, port: int = 80, source_port: int | None = None
-    ) -> Iterator[Talk]:
+    def talk(self, to: str = VIP, port: int = 80, source_port: int | None = None) -> Iterator[Talk]:
         """A keep-alive HTTP connection from the client host."""
         pipe = subprocess.PIPE
         argv = [sys.executable, str(_PROGRAMS / "talk.py"), to, str(port)]
         argv += [] if source_port is None else [str(source_port)]
         with self.net.popen("client", argv, stdin=pipe, stdout=pipe) as process:
             yield Talk(process)
+
+    @contextmanager
+    def load(self, connections: int = 6, at_least: int = 0, pause_ms: int = 0) -> Iterator[Load]:
+        """HTTP load on the VIP inside the body; its figures afterwards."""
+        pipe = subprocess.PIPE
+        argv = [sys.executable, str(_PROGRAMS / "load.py"), VIP, "80"]
+        argv += [str(connections), str(at_least), str(pause_ms)]
+        with self.net.popen("client", argv, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n", "the load has not begun"
+            load = Load()
+            yield load
+            out, complaint = process.communicate(timeout=130)
+            assert process.returncode == 0, complaint.decode()
+            load.result = json.loads(out)
 
     @contextmanager
     def udp_server(self, name: str, port: int) -> Iterator[None]:
@@ -105,6 +121,18 @@ class Site:
         """Who answered to two datagrams from each of this many source ports."""
         argv = [sys.executable, str(_PROGRAMS / "udp_ask.py"), to, str(port), str(count)]
         return Counter(self.net.run("client", argv, 60).stdout.splitlines())
+
+
+class Load:
+    """What came of a load, when it has ended."""
+
+    def __init__(self) -> None:
+        self.result: dict[str, Any] = {}
+
+    def assert_none_failed(self) -> None:
+        """Every request was answered."""
+        failures, requests = self.result["failures"], self.result["requests"]
+        assert not failures, f"{failures} of {requests} failed, as {self.result['reasons']}"
 
 
 class Talk:

@@ -52,11 +52,10 @@ def test_a_container_is_reachable_beside_the_vip(site: Site) -> None:
             assert talk.get() == "c1"
 
 
-def test_direct_and_balanced_connections_share_a_source_port(site: Site) -> None:
-    """One after the other: what conntrack remembers of the one must not disturb the other."""
+def test_a_source_port_used_directly_serves_for_the_vip_next(site: Site) -> None:
     site.add_service()
     site.add("c1")
-    for host, port in ((VIP, 80), ("10.0.0.11", 8080), (VIP, 80)):
+    for host, port in (("10.0.0.11", 8080), (VIP, 80)):
         with site.talk(host, port, source_port=23456) as talk:
             assert talk.get() == "c1", f"by {host}:{port}"
 
@@ -73,6 +72,7 @@ def test_udp_reaches_every_container_and_stays_with_one(site: Site) -> None:
     site.add("c1", "c2", port=5300)
     with site.udp_server("c1", 5300), site.udp_server("c2", 5300):
         answers = site.ask_udp(40, 5353)
+        assert site.ask_udp(5, 5300, to="10.0.0.12") == {"c2": 5}, "directly, beside the VIP"
     assert set(answers) == {"c1", "c2"}, "each source port must hear one container, twice"
 
 

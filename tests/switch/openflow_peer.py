@@ -1,48 +1,67 @@
-"""The controller's end of an OpenFlow 1.3 connection, just enough to talk to a bridge of a test.
+"""The switch's side of OpenFlow 1.3, as far as a controller's start asks for it, with faults.
 
-It stands where the framework's datapath does: `ryu_apps.link` can use it. What arrives is parsed by
-the framework that `ryu_apps.framework` chose.
+Answers features, port descriptions, statistics and barriers like an empty switch. It may lack
+select groups, refuse conntrack actions, or leave barriers unanswered. It forwards nothing.
 """
 
 from __future__ import annotations
 
-import importlib
 import socket
-from collections.abc import Callable, Sequence
+import struct
+import threading
+import time
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from openflow.values import Flow, Group, Meter
-from ryu_apps import framework, wire
-from ryu_apps.diff import Changes, Installed
-from ryu_apps.framework import ofproto, ofproto_protocol, parser
-from tests.ovs import PrivateOvs
+HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY, FEATURES_REQUEST, FEATURES_REPLY = 0, 1, 2, 3, 5, 6
+FLOW_MOD, MULTIPART_REQUEST, MULTIPART_REPLY = 14, 18, 19
+BARRIER_REQUEST, BARRIER_REPLY = 20, 21
 
-_HEADER: Final = 8
-_TIMEOUT_S: Final = 15.0
-_PROTOCOL: Final = ofproto_protocol.ProtocolDesc(version=ofproto.OFP_VERSION)
-_parse: Final = importlib.import_module(f"{framework.NAME}.ofproto.ofproto_parser")
-
-Rule = Flow | Group | Meter
+_HEADER: Final = struct.Struct("!BBHI")
+_VERSION: Final = 4
+_FLOWS, _GROUP_FEATURES, _PORT_DESCRIPTIONS = 1, 8, 13
+_ALL_GROUP_TYPES: Final = 0b1111
+_WITHOUT_SELECT: Final = 0b1101
+_BAD_ACTION, _BAD_EXPERIMENTER_TYPE = 2, 3
+_LOCAL: Final = 0xFFFF_FFFE
+_NICIRA_CT: Final = struct.pack("!IH", 0x2320, 35)
 
 
 class Peer:
-    """Connected to a bridge from `with` to its end."""
+    """A switch that connects when entered and leaves at the end.
 
-    state = framework.MAIN  # what the framework's datapath says while its connection stands
+    flow_mods: how many came; read_backs: when each read-back began (monotonic seconds); errors:
+    type and code of what the controller complained of; closed: set when the connection ended.
+    """
 
-    def __init__(self, ovs: PrivateOvs, bridge: str) -> None:
-        self._path = str(ovs.directory / f"{bridge}.mgmt")
-        self.socket = socket.socket(socket.AF_UNIX)
-        self._xid = 1 << 30  # far from those of a Link
+    def __init__(
+        self,
+        port: int,
+        dpid: int,
+        *,
+        version: int = _VERSION,
+        select_groups: bool = True,
+        conntrack: bool = True,
+        barriers: bool = True,
+    ) -> None:
+        self.dpid = f"{dpid:016x}"
+        self.name = f"fake{dpid}"
+        self.flow_mods = 0
+        self.read_backs: list[float] = []
+        self.errors: list[tuple[int, int]] = []
+        self.closed = threading.Event()
+        self._place = ("127.0.0.1", port)
+        self._number = dpid
+        self._version = version
+        self._group_types = _ALL_GROUP_TYPES if select_groups else _WITHOUT_SELECT
+        self._conntrack = conntrack
+        self._barriers = barriers
+        self._socket = socket.socket()
+        self._thread = threading.Thread(target=self._run, name=self.name)
 
     def __enter__(self) -> Self:
-        self.socket.settimeout(_TIMEOUT_S)
-        self.socket.connect(self._path)
-        hello = parser.OFPHello(_PROTOCOL)
-        hello.serialize()
-        self.send(bytes(hello.buf))
-        assert self.receive().msg_type == ofproto.OFPT_HELLO
+        self._socket.connect(self._place)
+        self._thread.start()
         return self
 
     def __exit__(
@@ -51,92 +70,81 @@ class Peer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.socket.close()
+        self.leave()
 
-    def send(self, messages: bytes) -> None:
-        self.socket.sendall(messages)
+    def leave(self) -> None:
+        """Close the connection."""
+        if not self.closed.is_set():
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(5)
+        self._socket.close()
 
-    def receive(self) -> Any:
-        """The next message, parsed; echo requests are answered."""
-        while True:
-            header = self._exactly(_HEADER)
-            version, kind, length, xid = _parse.header(header)
-            body = self._exactly(length - _HEADER)
-            if kind != ofproto.OFPT_ECHO_REQUEST:
-                return _parse.msg(self, version, kind, length, xid, header + body)
-            answer = parser.OFPEchoReply(_PROTOCOL, body)
-            answer.set_xid(xid)
-            answer.serialize()
-            self.send(bytes(answer.buf))
+    def _run(self) -> None:
+        try:
+            self._send(HELLO, 1)
+            while True:
+                _, kind, length, xid = _HEADER.unpack(self._receive(_HEADER.size))
+                self._answer(kind, xid, self._receive(length - _HEADER.size))
+        except OSError:  # the other side went away, or we left
+            pass
+        finally:
+            self.closed.set()
 
-    def refusals(self, messages: Sequence[Callable[[int], bytes]]) -> dict[int, str]:
-        """Send messages; the errors that come back before the barrier's answer, by place."""
-        xids = [self._next() for _ in messages]
-        barrier = self._next()
-        sent = b"".join(make(xid) for make, xid in zip(messages, xids, strict=True))
-        self.send(sent + wire.barrier(barrier))
-        refused: dict[int, str] = {}
-        while (message := self.receive()).msg_type != ofproto.OFPT_BARRIER_REPLY:
-            error = wire.error_of(message)
-            refused[xids.index(message.xid)] = f"{error.kind} {error.code}"
-        assert message.xid == barrier
-        return refused
+    def _receive(self, size: int) -> bytes:
+        found = b""
+        while len(found) < size:
+            more = self._socket.recv(size - len(found))
+            if not more:
+                raise ConnectionError
+            found += more
+        return found
 
-    def program(self, changes: Changes) -> None:
-        """Carry changes out; a refusal fails the test."""
-        encoded: list[tuple[Rule, Callable[[int], bytes]]] = []
-        for encode, rules in (
-            (wire.meter_add, changes.add_meters),
-            (wire.meter_modify, changes.modify_meters),
-            (wire.group_add, changes.add_groups),
-            (wire.group_modify, changes.modify_groups),
-            (wire.flow_put, changes.put_flows),
-            (wire.flow_delete, changes.delete_flows),
-            (wire.group_delete, changes.delete_groups),
-            (wire.meter_delete, changes.delete_meters),
-        ):
-            encoded += [(rule, _bound(encode, rule)) for rule in rules]  # type: ignore[operator]
-        refused = self.refusals([make for _, make in encoded])
-        assert not refused, [(encoded[place][0], error) for place, error in refused.items()]
+    def _send(self, kind: int, xid: int, body: bytes = b"") -> None:
+        header = _HEADER.pack(self._version, kind, _HEADER.size + len(body), xid)
+        self._socket.sendall(header + body)
 
-    def holding(self) -> Installed:
-        """All that the switch says it holds. NotOurs where prewire has no such thing."""
-        held = Installed()
-        for entry in self.asked(wire.flows_request):
-            flow = wire.flow_of(entry)
-            held.flows[flow.key] = flow
-        for entry in self.asked(wire.groups_request):
-            group = wire.group_of(entry)
-            held.groups[group.group_id] = group
-        for entry in self.asked(wire.meters_request):
-            meter = wire.meter_of(entry)
-            held.meters[meter.meter_id] = meter
-        return held
+    def _answer(self, kind: int, xid: int, body: bytes) -> None:
+        match kind:
+            case 1:
+                self.errors.append(struct.unpack_from("!HH", body))
+            case 2:
+                self._send(ECHO_REPLY, xid, body)
+            case 5:
+                features = struct.pack("!QIBB2xII", self._number, 0, 254, 0, 0, 0)
+                self._send(FEATURES_REPLY, xid, features)
+            case 14:
+                self._flow_mod(xid, body)
+            case 18:
+                self._multipart(xid, body)
+            case 20 if self._barriers:
+                self._send(BARRIER_REPLY, xid)
 
-    def asked(self, request: Callable[[int], bytes]) -> list[Any]:
-        """The entries of all parts of the answer to a statistics request."""
-        xid = self._next()
-        self.send(request(xid))
-        entries: list[Any] = []
-        while True:
-            message = self.receive()
-            assert message.xid == xid, message
-            entries += message.body if isinstance(message.body, list) else [message.body]
-            if not message.flags & wire.MORE:
-                return entries
+    def _flow_mod(self, xid: int, body: bytes) -> None:
+        self.flow_mods += 1
+        if not self._conntrack and _NICIRA_CT in body:
+            header = _HEADER.pack(_VERSION, FLOW_MOD, _HEADER.size + len(body), xid)
+            refusal = struct.pack("!HH", _BAD_ACTION, _BAD_EXPERIMENTER_TYPE)
+            self._send(ERROR, xid, refusal + (header + body)[:64])
 
-    def _next(self) -> int:
-        self._xid += 1
-        return self._xid
+    def _multipart(self, xid: int, body: bytes) -> None:
+        (kind,) = struct.unpack_from("!H", body)
+        if kind == _FLOWS and not _masks_a_cookie(body):
+            self.read_backs.append(time.monotonic())
+        answers = {_GROUP_FEATURES: self._group_features(), _PORT_DESCRIPTIONS: self._local_port()}
+        head = struct.pack("!HH4x", kind, 0)
+        self._send(MULTIPART_REPLY, xid, head + answers.get(kind, b""))
 
-    def _exactly(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            part = self.socket.recv(count - len(data))
-            assert part, "the switch closed the connection"
-            data += part
-        return data
+    def _group_features(self) -> bytes:
+        limits = [0xFFFF_FF00] * 4
+        return struct.pack("!II4I4I", self._group_types, 0, *limits, 0, 0, 0, 0)
+
+    def _local_port(self) -> bytes:
+        mac = bytes.fromhex("020000000001")
+        name = self.name.encode()
+        return struct.pack("!I4x6s2x16s8I", _LOCAL, mac, name, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def _bound(encode: Callable[[Any, int], bytes], rule: Rule) -> Callable[[int], bytes]:
-    return lambda xid: encode(rule, xid)
+def _masks_a_cookie(body: bytes) -> bool:
+    """Telemetry asks for prewire's flows by their cookie; a read-back asks for all."""
+    _, mask = struct.unpack_from("!QQ", body, 8 + 16)
+    return bool(mask)

@@ -12,7 +12,7 @@ import sys
 
 def main() -> None:
     host, port, source = sys.argv[1], int(sys.argv[2]), [int(each) for each in sys.argv[3:]]
-    connection = http.client.HTTPConnection(host, port, timeout=5)
+    connection = http.client.HTTPConnection(host, port, timeout=2)
     connection.auto_open = 0
     connection.sock = connected((host, port), source)
     for line in sys.stdin:
@@ -29,7 +29,7 @@ def main() -> None:
 
 def connected(place: tuple[str, int], source: list[int]) -> socket.socket:
     sock = socket.socket()
-    sock.settimeout(5)
+    sock.settimeout(2)
     for port in source:
         reset_at_close = struct.pack("ii", 1, 0)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close)

@@ -1,4 +1,4 @@
-"""Datagrams to a UDP server: `udp_ask.py HOST PORT COUNT`, each twice from a source port of its own.
+"""Datagrams to a UDP server: `udp_ask.py HOST PORT COUNT`, twice from each of COUNT source ports.
 
 Prints a line for each source port: who answered, twice, or `failed`.
 """

@@ -1,0 +1,189 @@
+"""A session against a switch that refuses, forgets and answers late: it converges when all is quiet.
+
+Intent changes at any moment; every batch takes time; any message may be refused; the switch may
+lose all it holds, with its connection. A model of the switch says what it really holds.
+"""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from nib.records import Switch
+from openflow.cookies import is_ours
+from openflow.values import Flow, Rules, match
+from ryu_apps.compile import Unit
+from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
+from ryu_apps.incremental import Incremental
+from ryu_apps.session import Applied, Phase, Program, ReadBack, Retry, Session, Step
+from tests.nib_strategies import HERE, Database, Edit, edits, examples, histories
+from tests.switch_model import SwitchModel, copy_of, messages, shown
+
+ALIEN = Flow(20, 7, match(in_port=9), (), cookie=1)
+FORGOTTEN = Flow(20, 8, match(in_port=9), (), cookie=0x70 << 56)
+
+
+class SessionMachine(RuleBasedStateMachine):
+    """One switch, one database; connections come and go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.switch = SwitchModel()
+        self.database = Database()
+        self.state = Incremental()
+        self.wanted: list[Desired] = []
+        self.session: Session
+        self.step: Step | None = None
+        self.refused: list[str] = []
+
+    # ------------------------------------------------------------------ what happens
+
+    @initialize(history=histories(), left_over=st.booleans())
+    def begin(self, history: list[Edit], left_over: bool) -> None:
+        """prewire may find its own flows of another day, and always finds somebody else's."""
+        for edit in history:
+            self.database.write(edit)
+        self.state.absorb(self.database.everything(), 1)
+        self.switch.held.flows[ALIEN.key] = ALIEN
+        if left_over:
+            self.switch.held.flows[FORGOTTEN.key] = FORGOTTEN
+        self.connect()
+
+    @rule(later=st.lists(edits, min_size=1, max_size=3), counted=st.booleans())
+    def intent_changes(self, later: list[Edit], counted: bool) -> None:
+        """counted: some changes (of ports) come without a new generation."""
+        changes = [change for edit in later for change in self.database.write(edit)]
+        touched = self.state.absorb(changes, self.state.generation + counted)
+        parts = self.state.rules(touched, self.row)
+        self.wanted.append(self.desired)
+        self.follow(self.session.want(parts, self.state.generation))
+
+    @rule()
+    def the_same_is_wanted_again(self) -> None:
+        units = [Unit("base"), Unit("service", "web")]
+        parts = self.state.rules(units, self.row)
+        self.follow(self.session.want(parts, self.state.generation))
+
+    @precondition(lambda self: isinstance(self.step, ReadBack))
+    @rule()
+    def read_back(self) -> None:
+        self.follow(self.session.read(copy_of(self.switch.held)))
+
+    @precondition(lambda self: isinstance(self.step, Program))
+    @rule()
+    def batch_is_acknowledged(self) -> None:
+        """All of it is carried out; nothing that we send in our right mind is refused."""
+        assert self.carry_out(self.batch) == []
+        self.follow(self.session.acknowledged([]))
+
+    @precondition(lambda self: isinstance(self.step, Program))
+    @rule(data=st.data())
+    def batch_is_partly_refused(self, data: st.DataObject) -> None:
+        """A refused message changes nothing; those after it are carried out where they can be."""
+        sent = list(messages(*self.batch))
+        unlucky = data.draw(st.sets(st.integers(0, len(sent) - 1), min_size=1))
+        refused = ["refused by chance" for _ in unlucky]
+        taken = (message for place, message in enumerate(sent) if place not in unlucky)
+        refused += [error for message in taken if (error := self.switch.take(message))]
+        self.follow(self.session.acknowledged(refused))
+        assert self.session.problem
+        assert isinstance(self.step, Retry)
+
+    @precondition(lambda self: isinstance(self.step, Retry))
+    @rule()
+    def time_passes(self) -> None:
+        self.follow(self.session.retry())
+
+    @rule(data=st.data(), forgets=st.booleans())
+    def connection_is_lost(self, data: st.DataObject, forgets: bool) -> None:
+        """Part of the batch under way may have arrived; a restarted switch holds nothing."""
+        if isinstance(self.step, Program):
+            sent = list(messages(*self.batch))
+            for message in sent[: data.draw(st.integers(0, len(sent)))]:
+                self.switch.take(message)
+        if forgets:
+            self.switch = SwitchModel()
+        self.connect()
+
+    # ------------------------------------------------------------------ what must hold
+
+    @invariant()
+    def what_the_session_believes_is_true_when_it_rests(self) -> None:
+        if isinstance(self.step, Applied):
+            assert self.session.phase is Phase.RESTING
+            assert shown(self.session.installed) == shown(self.switch.held)
+
+    def follow(self, step: Step | None) -> None:
+        if step is None:
+            return  # a batch, a read-back or a wait is under way; it goes on with that
+        self.step = step
+        if isinstance(step, Applied):
+            self.check_applied(step)
+        if isinstance(step, Program):
+            self.check_batch(step.batch)
+
+    def check_applied(self, step: Applied) -> None:
+        assert step.generation == self.state.generation
+        assert ours(self.switch.held) == shown(self.desired)
+        assert self.session.problem == ""
+
+    def check_batch(self, batch: tuple[Changes, ...]) -> None:
+        """What breaks comes alone, and when all that makes is there."""
+        kinds = {kind.startswith("delete") for kind, _ in messages(*batch)}
+        assert len(kinds) == 1
+        if kinds == {True}:
+            assert any(only_deletes(diff(wanted, self.switch.held)) for wanted in self.wanted)
+
+    # ------------------------------------------------------------------ helpers
+
+    @property
+    def row(self) -> Switch:
+        return self.database.mirror.need(Switch, HERE)
+
+    @property
+    def desired(self) -> Desired:
+        return desired_of(self.state.all_rules(self.row).values())
+
+    @property
+    def batch(self) -> tuple[Changes, ...]:
+        assert isinstance(self.step, Program)
+        return self.step.batch
+
+    def connect(self) -> None:
+        self.session = Session(self.state.all_rules(self.row), self.state.generation)
+        self.wanted = [self.desired]
+        self.step = ReadBack()
+
+    def carry_out(self, batch: tuple[Changes, ...]) -> list[str]:
+        return [error for message in messages(*batch) if (error := self.switch.take(message))]
+
+    def teardown(self) -> None:
+        """All is quiet now."""
+        if self.step is None:
+            return
+        for _ in range(50):
+            match self.step:
+                case ReadBack():
+                    self.read_back()
+                case Program():
+                    self.batch_is_acknowledged()
+                case Retry():
+                    self.time_passes()
+                case Applied(generation):
+                    assert generation == self.state.generation
+                    assert ours(self.switch.held) == shown(self.desired)
+                    return
+        raise AssertionError(f"still {self.session.phase} after 50 steps")
+
+
+def only_deletes(changes: Changes) -> bool:
+    return all(kind.startswith("delete") for kind, _ in messages(changes))
+
+
+def ours(held: Installed) -> tuple[object, ...]:
+    flows = {key: flow for key, flow in held.flows.items() if is_ours(flow.cookie)}
+    return shown(Installed(flows, held.groups, held.meters))
+
+
+SessionMachine.TestCase.settings = examples(0.3)
+TestSession = SessionMachine.TestCase

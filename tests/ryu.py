@@ -1,0 +1,36 @@
+"""Classic Ryu in its own environment, where `scripts/setup.sh ryu` made one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+import pytest
+
+from prewire.settings import Settings
+from tests import commands
+from tests.conftest import REQUIRE
+
+Framework = Literal["os-ken", "ryu"]
+
+MANAGER: Final = Path(__file__).parents[1] / ".venv-ryu/bin/prewire-ryu-manager"
+APPS: Final = ("ryu_apps.reconciler", "ryu_apps.discovery", "ryu_apps.telemetry")
+
+
+def need(framework: Framework) -> None:
+    """Skip where classic Ryu is wanted and not installed; fail where nothing may be skipped."""
+    if framework == "ryu" and not MANAGER.exists():
+        reason = "classic Ryu is not installed (scripts/setup.sh ryu)"
+        if os.environ.get(REQUIRE):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def controller_command(framework: Framework, settings: Settings) -> list[str]:
+    """How a controller starts on this framework; other settings come by the environment."""
+    if framework == "os-ken":
+        return commands.command("controller")
+    listen = ["--ofp-tcp-listen-port", str(settings.controller_port)]
+    listen += ["--ofp-listen-host", settings.controller_host]
+    return [str(MANAGER), *listen, *APPS]

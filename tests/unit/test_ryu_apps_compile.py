@@ -1,0 +1,153 @@
+"""Which units there are, which a changed row touches, and what a service's slots become."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gateway_lb.pipeline import service_group
+from nib.mirror import Mirror, RowChange
+from nib.records import Container, Global, Port, Record, Service, SlotTable, Switch
+from openflow.values import Rules
+from ryu_apps.compile import (
+    BASE,
+    Unit,
+    all_units,
+    compile_state,
+    next_slots,
+    touched_units,
+    unit_rules,
+)
+from ryu_apps.diff import desired_of
+from ryu_apps.incremental import Incremental
+from tests.nib_strategies import HERE, THERE, port_of_station
+
+HERE_ROW = Switch(HERE, 1, "s1")
+WEB = Service("web", "10.0.0.100", 80, number=1)
+API = Service("api", "10.0.0.100", 81, number=2)
+C1 = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:01:01", iface_id="pod-1", number=3)
+C2 = replace(C1, id="c2", address="10.0.1.2", iface_id="pod-2", number=4)
+PORTS = (port_of_station(1), port_of_station(2, THERE))
+
+
+def view_of(*records: Record) -> Mirror:
+    mirror = Mirror()
+    for record in (HERE_ROW, *records):
+        mirror.apply(RowChange(None, record))
+    return mirror
+
+
+def test_units_are_the_base_vips_addresses_and_services() -> None:
+    assert all_units(view_of(WEB, API, C1)) == {
+        BASE,
+        Unit("vip", WEB.vip),
+        Unit("service", "web"),
+        Unit("service", "api"),
+        Unit("host", C1.address),
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "touched"),
+    [
+        (None, WEB, {Unit("service", "web"), Unit("vip", WEB.vip)}),
+        (
+            WEB,
+            replace(WEB, vip="10.0.0.9"),
+            {Unit("service", "web"), Unit("vip", WEB.vip), Unit("vip", "10.0.0.9")},
+        ),
+        (
+            C1,
+            replace(C1, address="10.0.1.9"),
+            {Unit("service", "web"), Unit("host", C1.address), Unit("host", "10.0.1.9")},
+        ),
+        (None, SlotTable("web", (3,)), {Unit("service", "web")}),
+        (PORTS[0], replace(PORTS[0], number=9), {Unit("service", "web")}),
+        (PORTS[0], None, {Unit("service", "web")}),
+        (None, replace(PORTS[0], name="other", iface_id=None), set()),
+        (HERE_ROW, replace(HERE_ROW, applied=3), set()),
+        (None, Global(), set()),
+    ],
+)
+def test_a_row_touches_what_it_can_alter(
+    old: Record | None, new: Record | None, touched: set[Unit]
+) -> None:
+    view = view_of(WEB, C1)
+    change = RowChange(old, new)
+    view.apply(change)
+    assert touched_units(change, view) == touched
+
+
+@pytest.mark.parametrize("named", ["v5", "5", "15"])
+def test_a_port_is_found_by_name_or_number_before_and_after(named: str) -> None:
+    placed = replace(C1, iface_id=None, switch=HERE, switch_port=named)
+    change = RowChange(port_of_station(5), port_of_station(5, number=15))
+    assert touched_units(change, view_of(WEB, placed)) == {Unit("service", "web")}
+
+
+def test_a_unit_whose_object_is_gone_has_no_rules() -> None:
+    for unit in (Unit("service", "web"), Unit("vip", WEB.vip), Unit("host", C1.address)):
+        assert unit_rules(unit, view_of(), HERE_ROW) == Rules()
+
+
+def test_a_vip_lives_as_long_as_one_of_its_services() -> None:
+    assert unit_rules(Unit("vip", WEB.vip), view_of(API), HERE_ROW) != Rules()
+
+
+def test_no_two_units_claim_one_key() -> None:
+    view = view_of(WEB, API, C1, C2, *PORTS, SlotTable("web", (3, 4) * 32))
+    assert desired_of(compile_state(view, HERE_ROW).values()).flows
+
+
+def test_slots_go_to_containers_that_are_ready_and_whose_port_is_known() -> None:
+    lost = replace(C1, id="c3", address="10.0.1.3", iface_id="pod-3", number=5)
+    draining = replace(C1, id="c4", address="10.0.1.4", state="draining", number=6)
+    table = next_slots("web", view_of(WEB, C1, C2, lost, draining, *PORTS))
+    assert table is not None
+    assert set(table.slots) == {3, 4}
+    assert next_slots("web", view_of(WEB)) == SlotTable("web", ())
+    assert next_slots("web", view_of(C1)) is None
+
+
+def test_the_group_holds_the_slots_in_their_order() -> None:
+    view = view_of(WEB, C1, C2, *PORTS, SlotTable("web", (3, 4, 4, 3)))
+    rules = unit_rules(Unit("service", "web"), view, HERE_ROW)
+    assert rules.groups == (service_group(WEB, (3, 4, 4, 3)),)
+
+
+def test_slots_that_another_controller_left_are_kept_where_they_are_right() -> None:
+    left = SlotTable("web", (3,) * 40 + (4,) * 24)
+    state = Incremental()
+    rows = (HERE_ROW, WEB, C1, C2, *PORTS, left)
+    state.absorb([RowChange(None, row) for row in rows], 7)
+    slots = state.view.need(SlotTable, "web").slots
+    assert state.generation == 7
+    assert slots.count(3) == slots.count(4) == 32
+    assert sum(a != b for a, b in zip(left.slots, slots, strict=True)) == 8
+    assert state.take_unsaved_slots() == {"web": SlotTable("web", slots)}
+    assert state.take_unsaved_slots() == {}
+
+
+def test_the_slots_of_a_service_that_goes_are_deleted() -> None:
+    state = Incremental()
+    state.absorb([RowChange(None, row) for row in (WEB, C1, *PORTS)], 1)
+    state.take_unsaved_slots()
+    state.absorb([RowChange(C1, None), RowChange(WEB, None)], 2)
+    assert state.take_unsaved_slots() == {"web": None}
+    assert state.view.get(SlotTable, "web") is None
+
+
+def test_slots_of_a_service_that_never_was_are_deleted() -> None:
+    state = Incremental()
+    state.absorb([RowChange(None, SlotTable("gone", (1,) * 64))], 1)
+    assert state.take_unsaved_slots() == {"gone": None}
+
+
+def test_another_controllers_later_slots_are_taken_over() -> None:
+    state = Incremental()
+    state.absorb([RowChange(None, row) for row in (WEB, C1, C2, *PORTS)], 1)
+    ours = state.view.need(SlotTable, "web")
+    turned = SlotTable("web", ours.slots[::-1])
+    assert state.absorb([RowChange(ours, turned)], 2) == {Unit("service", "web")}
+    assert state.view.need(SlotTable, "web") == turned
