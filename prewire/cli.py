@@ -50,10 +50,15 @@ def _options(
 def main() -> None:
     """Run the command line; an expected failure is one line and exit code 1."""
     try:
-        app()
+        app(prog_name="prewire")
     except NibUnavailable as error:
         show.complain(f"{error}; {error.remedy}")
         sys.exit(1)
     except _EXPECTED as error:
         show.complain(str(error))
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        show.complain(f"{error.filename}: {error.strerror}; correct the path or its permissions")
         sys.exit(1)

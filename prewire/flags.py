@@ -50,3 +50,4 @@ def _log(in_force: Settings) -> None:
         level=in_force.log_level.upper(),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line a request

@@ -112,7 +112,7 @@ def load(**flags: Any) -> Settings:
         raise SettingsError(f"PREWIRE_CONFIG: there is no file {named}; correct it or unset it")
     try:
         return Settings(**given)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{_file()}: not valid TOML: {error}; correct the file") from None
     except ValidationError as error:
         raise SettingsError(_complaint(error)) from None

@@ -25,7 +25,15 @@ from gateway_lb.intent import (
 from nib.draft import Draft
 from nib.errors import NibError
 from nib.mirror import Mirror, RowChange
-from nib.records import RECORD_CLASSES, Container, Global, Port, Service, SlotTable, Switch
+from nib.records import (
+    RECORD_CLASSES,
+    Global,
+    Port,
+    Record,
+    Service,
+    SlotTable,
+    Switch,
+)
 
 # The switch that tests look at, and another one.
 HERE: Final = "0000000000000001"
@@ -56,7 +64,8 @@ class Database:
 
     def __init__(self, edits: Iterable[Edit] = ()) -> None:
         self.mirror = Mirror()
-        for record in (Global(), *SWITCHES.values()):
+        rows: tuple[Record, ...] = (Global(), *SWITCHES.values())
+        for record in rows:
             self.mirror.apply(RowChange(None, record))
         for edit in edits:
             self.write(edit)
@@ -204,10 +213,6 @@ def histories(draw: st.DrawFn) -> list[Edit]:
     registered = draw(st.lists(container_edits, min_size=1, max_size=8))
     after = draw(st.lists(edits, max_size=4))
     return [*placed, *moved, *offered, *registered, *after]
-
-
-def containers_of(database: Database) -> list[Container]:
-    return sorted(database.mirror.all(Container), key=lambda container: container.key)
 
 
 def examples(share: float) -> settings:

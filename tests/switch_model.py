@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from openflow.cookies import without_epoch
-from openflow.values import ApplyMeter, Flow, Group, Meter, Rules, ToGroup
+from openflow.values import Action, ApplyMeter, Flow, Group, Meter, Rules, ToGroup
 from ryu_apps.diff import Changes, Desired, Installed
 from ryu_apps.order import Batch
 
@@ -52,14 +52,21 @@ class SwitchModel:
         kind, rule = message
         refusal = _REFUSALS[kind](self.held, rule) if kind in _REFUSALS else None
         if refusal is None:
-            self.held.confirm(replace(Changes(), **{kind: (rule,)}))
-            if kind == "delete_groups":
-                self._drop_flows(ToGroup(getattr(rule, "group_id")))  # noqa: B009
-            if kind == "delete_meters":
-                self._drop_flows(ApplyMeter(getattr(rule, "meter_id")))  # noqa: B009
+            only: dict[str, Any] = {kind: (rule,)}
+            self.held.confirm(Changes(**only))
+            if kind.startswith("delete"):
+                self._drop_flows_that_name(rule)
         return refusal
 
-    def _drop_flows(self, named: ToGroup | ApplyMeter) -> None:
+    def _drop_flows_that_name(self, gone: Rule) -> None:
+        named: Action
+        match gone:
+            case Group():
+                named = ToGroup(gone.group_id)
+            case Meter():
+                named = ApplyMeter(gone.meter_id)
+            case Flow():
+                return
         for key in [key for key, flow in self.held.flows.items() if named in flow.actions]:
             del self.held.flows[key]
 
@@ -70,7 +77,7 @@ def _names_nothing(held: Installed, rule: Rule) -> str | None:
         if isinstance(action, ToGroup) and action.group_id not in held.groups:
             return "OFPBAC_BAD_OUT_GROUP"
         if isinstance(action, ApplyMeter) and action.meter_id not in held.meters:
-            return "OFPMMFC_UNKNOWN_METER"
+            return "OFPMMFC_INVALID_METER"
     return None
 
 
@@ -111,9 +118,9 @@ def rules_of(held: Installed | Desired) -> Rules:
     )
 
 
-def shown(held: Installed | Desired) -> tuple[dict[object, object], ...]:
+def shown(held: Installed | Desired) -> tuple[object, ...]:
     """All that is held, cookies without their epoch: equal for equal states."""
     flows = {
         key: replace(flow, cookie=without_epoch(flow.cookie)) for key, flow in held.flows.items()
     }
-    return {**flows}, {**held.groups}, {**held.meters}
+    return flows, dict(held.groups), dict(held.meters)

@@ -88,7 +88,7 @@ class Dialogue:
         return self._to_vip(ACK, choose_by_hash)
 
     def answered(self, by: Where, flags: int = SYN_ACK) -> bool:
-        """Whether the container's reply reaches the client as the VIP's, and by the port it uses."""
+        """Whether the container's reply reaches the client, by its port, as the VIP's."""
         reply = self._reply(by, flags)
         sent = self.wire.send(reply)
         return (

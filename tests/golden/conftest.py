@@ -1,4 +1,4 @@
-"""Golden files: what an operator would see, kept beside the tests. `--update-golden` writes them."""
+"""Golden files: what an operator would see. `--update-golden` writes them."""
 
 from __future__ import annotations
 

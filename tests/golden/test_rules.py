@@ -67,7 +67,7 @@ def test_rules(feature: str, golden: Callable[[str, str], None]) -> None:
 
 
 def shown(rules: Rules) -> str:
-    """As `rules_text` gives it, but slots of a group that lead to the same container in one line."""
+    """As `rules_text` has it, but slots of a group that lead to one container in one line."""
     groups = "".join(group_shown(group) for group in rules.groups)
     return groups + rules_text(Rules(rules.flows, (), rules.meters))
 

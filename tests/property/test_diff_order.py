@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gateway_lb.intent import put_container, put_service
 from gateway_lb.lifecycle import is_ready
 from gateway_lb.pipeline import group_id
 from gateway_lb.placement import port_of
@@ -26,7 +27,17 @@ from openflow.values import Bucket, Flow, Group, Meter, Output, Rules, ToGroup, 
 from ryu_apps.compile import Unit, compile_state, next_slots
 from ryu_apps.diff import Changes, Desired, Installed, alien_flows, desired_of, diff
 from ryu_apps.order import order
-from tests.nib_strategies import HERE, Database, Edit, edits, examples, histories
+from tests.nib_strategies import (
+    HERE,
+    Database,
+    Edit,
+    edits,
+    examples,
+    histories,
+    port_of_station,
+    put_port,
+    registration,
+)
 from tests.switch_model import Message, SwitchModel, copy_of, messages, messages_of, rules_of, shown
 from tests.traffic import Client, Dialogue, Where, Wire, another_client, slot_choices
 
@@ -65,16 +76,9 @@ def made_ours(rules: Rules) -> Rules:
     """The same with our cookie and ids in our ranges."""
     return Rules(
         tuple(replace(flow, cookie=OWNER_COOKIE | flow.cookie & 0xFFFF) for flow in rules.flows),
-        tuple(
-            replace(group, group_id=GROUP_IDS[group.group_id % 1000]) for group in rules.groups
-        ),
-        tuple(
-            replace(meter, meter_id=METER_IDS[meter.meter_id % 1000]) for meter in rules.meters
-        ),
+        tuple(replace(group, group_id=GROUP_IDS[group.group_id % 1000]) for group in rules.groups),
+        tuple(replace(meter, meter_id=METER_IDS[meter.meter_id % 1000]) for meter in rules.meters),
     )
-
-
-ours = any_rules.map(made_ours).map(lambda rules: held_of(rules))
 
 
 def held_of(rules: Rules) -> Installed:
@@ -83,6 +87,9 @@ def held_of(rules: Rules) -> Installed:
         {group.group_id: group for group in rules.groups},
         {meter.meter_id: meter for meter in rules.meters},
     )
+
+
+ours = any_rules.map(made_ours).map(held_of)
 
 
 def desired_as(held: Installed) -> Desired:
@@ -275,7 +282,14 @@ def programme(held: Installed, wanted: Moment) -> list[Message]:
 
 
 @given(histories(), st.lists(edits, min_size=1, max_size=6))
-@examples(0.4)
+@example(
+    [
+        Edit(put_port, port_of_station(1)),
+        Edit(put_service, Service("web", "10.0.0.100", 80)),
+        Edit(put_container, registration("web", "c1", 1)),
+    ],
+    [Edit(put_container, registration("web", "c1", 1, port=8081))],
+)
 def test_at_every_message_a_live_vip_is_delivered_and_answered(
     history: list[Edit], later: list[Edit]
 ) -> None:

@@ -214,10 +214,11 @@ def test_a_port_recompiles_the_services_behind_it_alone() -> None:
 
 @pytest.mark.parametrize("late", [0, 1, 3])
 def test_slot_tables_that_come_back_late_move_nothing(late: int) -> None:
-    """What was decided meanwhile stands; else every burst of changes would deal slots many times."""
+    """What was decided meanwhile stands; else a burst of changes would deal slots many times."""
     kept, database = many_services(1)
     kept.state.take_unsaved_slots()
-    tables, on_their_way = [], deque([{}] * late)
+    tables: list[tuple[int, ...]] = []
+    on_their_way: deque[dict[str, SlotTable | None]] = deque({} for _ in range(late))
     for number in range(12):
         one_more = registration("s0", f"more{number}", number % 6 + 1, 3000 + number)
         kept.absorb(database.write(put_container(one_more)))

@@ -1,4 +1,4 @@
-"""A session against a switch that refuses, forgets and answers late: it converges when all is quiet.
+"""A session against a switch that refuses, forgets and answers late converges when all is quiet.
 
 Intent changes at any moment; every batch takes time; any message may be refused; the switch may
 lose all it holds, with its connection. A model of the switch says what it really holds.
@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from nib.records import Switch
 from openflow.cookies import is_ours
-from openflow.values import Flow, Rules, match
+from openflow.values import Flow, match
 from ryu_apps.compile import Unit
 from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
 from ryu_apps.incremental import Incremental
@@ -58,6 +58,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.wanted.append(self.desired)
         self.follow(self.session.want(parts, self.state.generation))
 
+    @precondition(lambda self: isinstance(self.step, Applied))
     @rule()
     def the_same_is_wanted_again(self) -> None:
         units = [Unit("base"), Unit("service", "web")]
@@ -94,6 +95,7 @@ class SessionMachine(RuleBasedStateMachine):
     def time_passes(self) -> None:
         self.follow(self.session.retry())
 
+    @precondition(lambda self: not isinstance(self.step, ReadBack))
     @rule(data=st.data(), forgets=st.booleans())
     def connection_is_lost(self, data: st.DataObject, forgets: bool) -> None:
         """Part of the batch under way may have arrived; a restarted switch holds nothing."""

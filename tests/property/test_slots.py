@@ -54,7 +54,9 @@ def test_shares_are_exact_within_one_slot(history: list[Weights]) -> None:
 
 
 @given(changes, few | weights | many)
-def test_no_more_slots_move_than_the_new_shares_demand(history: list[Weights], new: Weights) -> None:
+def test_no_more_slots_move_than_the_new_shares_demand(
+    history: list[Weights], new: Weights
+) -> None:
     before = run(history)
     after = slot_table(before, new)
     if not before or not after:

@@ -1,4 +1,4 @@
-"""A controller's end of OpenFlow 1.3, just enough to talk to a real bridge by its management socket.
+"""A controller's end of OpenFlow 1.3, just enough to talk to a bridge by its management socket.
 
 It stands where the framework's datapath does: `ryu_apps.link` can use it. What arrives is parsed by
 the framework that `ryu_apps.framework` chose.

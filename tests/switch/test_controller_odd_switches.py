@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import struct
@@ -105,7 +106,7 @@ def test_a_switch_without_conntrack_is_shown_and_retried_ever_more_slowly(runnin
         assert peer.dpid in running.http.get("/v1/status").json()["behind"]
         until(lambda: list(peer.read_backs), lambda times: len(times) >= 4, "it is tried again")
         times = peer.read_backs[:4]
-        waits = [after - before for before, after in zip(times, times[1:], strict=False)]
+        waits = [after - before for before, after in itertools.pairwise(times)]
         assert waits == sorted(waits), f"waits between attempts grow: {waits}"
         assert waits[-1] > 0.9, waits
         running.forget(peer)

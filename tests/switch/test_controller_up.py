@@ -138,13 +138,15 @@ def test_sigkill_leaves_no_process_and_the_next_start_finds_all_data(settings: S
         assert services(settings) == ["web"]
 
 
-@pytest.mark.parametrize("name", ["controller", "api", "ovsdb-server"])
+@pytest.mark.parametrize(
+    ("name", "word"), [("controller", "controller"), ("api", "api"), ("nib", "ovsdb-server")]
+)
 def test_a_child_that_dies_ends_the_whole_with_a_line_that_names_it(
-    settings: Settings, name: str
+    settings: Settings, name: str, word: str
 ) -> None:
     with up(settings) as process:
         below = descendants(process.pid)
-        victim = next(each for each in below if name in command_of(each))
+        victim = next(each for each in below if word in command_of(each))
         os.kill(victim.pid, signal.SIGKILL)
         assert process.wait(20) == 1, printed(settings)
         assert not any(is_alive(each) for each in below)

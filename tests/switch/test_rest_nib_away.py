@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.commands import one_line, run
+from tests.commands import one_line, run, run_here
 from tests.places import free_ports, short_directory
 from tests.switch.rest_server import odd_database, odd_database_file, problem, serving
 from tests.waiting import until
@@ -36,30 +36,26 @@ def test_writes_are_503_while_the_database_is_away_and_work_again_afterwards() -
 @pytest.mark.parametrize(
     ("version", "remedy"), [("0.9.0", "prewire db convert"), ("2.0.0", "the prewire version")]
 )
-@pytest.mark.parametrize("process", ["api", "controller"])
-def test_a_database_of_another_schema_is_refused(process: str, version: str, remedy: str) -> None:
+def test_a_database_of_another_schema_is_refused(version: str, remedy: str) -> None:
     with odd_database(version=version) as socket:
-        env = _settings(f"unix:{socket}")
-        said = one_line(run(process, env=env))
+        said = one_line(run("api", env=_settings(f"unix:{socket}")))
     assert f"schema {version}" in said
     assert remedy in said
 
 
-@pytest.mark.parametrize("process", ["api", "controller"])
-def test_a_server_without_our_database_is_refused(process: str) -> None:
+def test_a_server_without_our_database_is_refused() -> None:
     with odd_database(name="Other") as socket:
-        said = one_line(run(process, env=_settings(f"unix:{socket}")))
+        said = one_line(run("api", env=_settings(f"unix:{socket}")))
     assert "it serves: Other" in said
     assert "prewire db init" in said
 
 
 def test_a_database_that_is_not_there_is_refused() -> None:
-    """All at once, for each tries for ten seconds."""
+    """Both at once, for each is tried for ten seconds."""
     remotes = ("unix:/nowhere/nib.sock", "tcp:127.0.0.1:1")
-    cases = [(process, remote) for process in ("api", "controller") for remote in remotes]
-    with ThreadPoolExecutor(len(cases)) as pool:
-        ends = pool.map(lambda case: run(case[0], env=_settings(case[1])), cases)
-        for (_, remote), finished in zip(cases, ends, strict=True):
+    with ThreadPoolExecutor(len(remotes)) as pool:
+        ends = pool.map(lambda remote: run("api", env=_settings(remote)), remotes)
+        for remote, finished in zip(remotes, ends, strict=True):
             said = one_line(finished)
             assert remote in said
             assert "PREWIRE_NIB" in said
@@ -67,7 +63,7 @@ def test_a_database_that_is_not_there_is_refused() -> None:
 
 @pytest.mark.parametrize("process", ["api", "controller", "up"])
 def test_a_remote_that_is_none_is_refused(process: str) -> None:
-    said = one_line(run(process, env=_settings("nonsense")))
+    said = one_line(run_here(process, env=_settings("nonsense")))
     assert said.startswith("prewire: nib: ")
     assert "PREWIRE_NIB" in said
 

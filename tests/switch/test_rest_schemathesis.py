@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of libraries that it brings along
     import schemathesis
     from schemathesis import checks
+    from schemathesis.core.result import Ok
     from schemathesis.specs.openapi import checks as openapi_checks
 
 EXAMPLES = 25
@@ -43,12 +45,13 @@ def server() -> Iterator[RestServer]:
 def test_answers_are_as_described(server: RestServer, subtests: pytest.Subtests) -> None:
     description = schemathesis.openapi.from_url(f"{server.settings.api_url}/openapi.json")
     for found in description.get_all_operations():
+        assert isinstance(found, Ok), found
         operation = found.ok()
         with subtests.test(operation.label):
             _examine(operation)
 
 
-def _examine(operation: schemathesis.APIOperation) -> None:
+def _examine(operation: schemathesis.APIOperation[Any, Any, Any, Any]) -> None:
     """Requests as described and requests that are not."""
     modes = list(schemathesis.GenerationMode)
     cases = [operation.as_strategy(generation_mode=mode) for mode in modes]
@@ -61,7 +64,7 @@ def _examine(operation: schemathesis.APIOperation) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(case=st.one_of(cases))
-    def examine(case: schemathesis.Case) -> None:
+    def examine(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(checks=CHECKS)
 
     examine()

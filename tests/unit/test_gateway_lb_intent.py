@@ -171,7 +171,11 @@ def test_one_pod_serves_several_services(draft: Draft) -> None:
         ({"iface_id": "pod-x"}, "iface_id", "pod-x"),
         ({"iface_id": None, "switch": "br7", "switch_port": "veth1"}, "switch", "br0 (00"),
         ({"iface_id": None, "switch": "twin", "switch_port": "veth9"}, "switch", S3),
-        ({"iface_id": None, "switch": "br0", "switch_port": "veth7"}, "switch_port", "veth1, veth2"),
+        (
+            {"iface_id": None, "switch": "br0", "switch_port": "veth7"},
+            "switch_port",
+            "veth1, veth2",
+        ),
         ({"iface_id": None, "switch": "br0", "switch_port": "01"}, "switch_port", "veth1"),
         ({"iface_id": None, "switch": "br0", "switch_port": "²"}, "switch_port", "veth1"),
         ({"iface_id": "pod-2"}, "mac", "attached-mac"),

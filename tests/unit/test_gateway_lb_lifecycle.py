@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway_lb.lifecycle import draining, drained, is_ready
+from gateway_lb.lifecycle import drained, draining, is_ready
 from nib.records import Container
 
 READY = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:00:01", iface_id="pod-1", number=7)

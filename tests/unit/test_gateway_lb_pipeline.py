@@ -76,7 +76,9 @@ def test_one_zone_for_a_switch() -> None:
 def test_flows_and_a_group_grow_with_containers_as_agreed() -> None:
     """Two flows and a group a service, three flows a container, whatever the slots."""
     for count in (0, 1, 5):
-        placed = [Placed(replace(C1, id=f"c{n}", number=n + 2, port=n + 1), n) for n in range(count)]
+        placed = [
+            Placed(replace(C1, id=f"c{n}", number=n + 2, port=n + 1), n) for n in range(count)
+        ]
         rules = service_rules(WEB, placed, (2,) * 256 if count else (), 1)
         assert (len(rules.flows), len(rules.groups)) == (2 + 3 * count, 1)
 

@@ -39,7 +39,7 @@ def test_a_name_counts_more_than_a_number() -> None:
     assert port_called(S1, "7", view_of(NUMBER_SEVEN, NAMED_LIKE_A_NUMBER)) == NAMED_LIKE_A_NUMBER
 
 
-@pytest.mark.parametrize("called", ["01", "+1", " 1", "1 ", "0x1", "1.0", "", "²", "١", "-1"])
+@pytest.mark.parametrize("called", ["01", "+1", " 1", "1 ", "0x1", "1.0", "", "²", "\u0661", "-1"])
 def test_there_is_one_way_to_write_a_number(called: str) -> None:
     """Else a port that changes would not find who named it so; `int` reads more than that."""
     assert port_called(S1, called, view_of(FIRST)) is None

@@ -8,7 +8,7 @@ import pytest
 
 from gateway_lb.pipeline import service_group
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Global, Port, Record, Service, SlotTable, Switch
+from nib.records import Container, Global, Record, Service, SlotTable, Switch
 from openflow.values import Rules
 from ryu_apps.compile import (
     BASE,

@@ -63,7 +63,10 @@ def test_replies_from_a_new_port_are_restored_before_the_container_is_sent_to_th
     """Else the first connections to the new port saw answers that no VIP had given."""
     moved = replace(C1, port=9090)
     make, gone = order(changes(web(C1, slots=(2, 2)), web(moved, slots=(2, 2))))
-    assert tables_of(tuple(chain(*(stage.put_flows for stage in make)))) == ["conntrack", "endpoint"]
+    assert tables_of(tuple(chain(*(stage.put_flows for stage in make)))) == [
+        "conntrack",
+        "endpoint",
+    ]
     assert tables_of(gone[0].delete_flows) == ["conntrack"]
 
 
@@ -92,9 +95,7 @@ def test_groups_and_meters_are_there_before_flows_name_them_and_go_after() -> No
     assert turn == (Changes(modify_groups=everything.modify_groups),)
     assert gone == (
         Changes(delete_flows=everything.delete_flows),
-        Changes(
-            delete_groups=everything.delete_groups, delete_meters=everything.delete_meters
-        ),
+        Changes(delete_groups=everything.delete_groups, delete_meters=everything.delete_meters),
     )
 
 

@@ -41,11 +41,12 @@ def resting(*flows: Flow, generation: int = 1) -> Session:
 
 def test_it_reads_programs_and_rests() -> None:
     session = Session({WEB: Rules((FLOW,))}, 5)
-    assert session.phase is Phase.READING
+    phases = [session.phase]
     assert session.read(Installed()) == put(FLOW)
-    assert session.phase is Phase.PROGRAMMING
+    phases.append(session.phase)
     assert session.acknowledged([]) == Applied(5)
-    assert session.phase is Phase.RESTING
+    phases.append(session.phase)
+    assert phases == [Phase.READING, Phase.PROGRAMMING, Phase.RESTING]
     assert session.installed.flows == {FLOW.key: FLOW}
 
 

@@ -1,0 +1,66 @@
+"""The command line itself: help for everything, wrong usage, the version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from prewire import __version__
+from prewire.cli import app
+from tests.commands import run_here
+
+
+def all_commands() -> dict[tuple[str, ...], Any]:
+    """Every command and group of commands by its words."""
+    found: dict[tuple[str, ...], Any] = {}
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), get_command(app))]
+    while waiting:
+        words, command = waiting.pop()
+        found[words] = command
+        below = getattr(command, "commands", {})
+        waiting += [((*words, name), each) for name, each in below.items()]
+    return found
+
+
+def test_there_are_all_commands() -> None:
+    wanted = {
+        ("up",), ("controller",), ("api",), ("demo",), ("status",), ("diff",), ("explain",),
+        ("service", "set"), ("service", "list"), ("service", "show"), ("service", "delete"),
+        ("container", "set"), ("container", "list"), ("container", "show"),
+        ("container", "delete"), ("db", "init"), ("db", "convert"), ("db", "backup"),
+    }  # fmt: skip
+    assert wanted <= set(all_commands())
+
+
+@pytest.mark.parametrize("words", list(all_commands()), ids=" ".join)
+def test_every_command_has_help(words: tuple[str, ...]) -> None:
+    done = run_here(*words, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.lstrip().startswith("Usage: prewire")
+    unexplained = [each.name for each in all_commands()[words].params if not each.help]
+    assert unexplained == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fly",),
+        ("status", "--fly"),
+        ("status", "-o", "xml"),
+        ("service", "set", "web"),
+        ("service", "set", "web", "--vip", "10.0.0.1", "--port", "many"),
+        ("container", "delete", "web", "c1", "--drain", "soon"),
+        ("explain",),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_names_the_remedy(words: tuple[str, ...]) -> None:
+    done = run_here(*words)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "--help" in done.stderr
+
+
+def test_version() -> None:
+    assert run_here("--version").stdout == f"prewire {__version__}\n"
