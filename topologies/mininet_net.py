@@ -307,6 +307,7 @@ def _remove(network: RunningNetwork, mininet: Any, state_dir: Path) -> None:
     finally:
         ledger.remove_all(state_dir)
         for node in (*mininet.hosts, *mininet.switches):
+            node.waitExited = True  # its shell has ended; collect it
             node.cleanup()
         if (state_dir / _HOSTS).exists():
             shutil.rmtree(state_dir / _HOSTS)

@@ -98,13 +98,22 @@ def test_prometheus_sees_each_containers_connections_and_traffic(
     )
     for direction, least_size in (("to", 70), ("from", 150)):
         selector = f'{{direction="{direction}"}}'
-        packets = prometheus.values(f"prewire_container_packets_total{selector}", "container")
-        sizes = prometheus.values(f"prewire_container_bytes_total{selector}", "container")
+
+        def traffic(metric: str, label: str, selector: str = selector) -> dict[str, float]:
+            return prometheus.values(f"prewire_{metric}_total{selector}", label)
+
         for container, count in answers.items():
-            assert 4 * count <= packets[container] <= 8 * count, "a short HTTP/1.1 exchange"
-            assert sizes[container] >= least_size * count
-        whole = prometheus.values(f"prewire_service_packets_total{selector}", "service")
-        assert whole == {"web": sum(packets.values())}
+            packets = traffic("container_packets", "container")[container]
+            assert 4 * count <= packets <= 8 * count, "a short HTTP/1.1 exchange"
+            assert traffic("container_bytes", "container")[container] >= least_size * count
+        until(
+            lambda: (
+                traffic("service_packets", "service")["web"],
+                sum(traffic("container_packets", "container").values()),
+            ),
+            lambda sums: sums[0] == sums[1],
+            f"the service's packets {direction} it are those of its containers",
+        )
 
 
 def test_the_switch_and_its_ports_are_seen(site: Site) -> None:

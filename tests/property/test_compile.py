@@ -119,7 +119,7 @@ def goes_on(talk: Talk, wire: Wire, container: Container, database: Database) ->
 
 
 @given(histories())
-@examples(0.3)
+@examples(0.2)
 def test_a_new_connection_reaches_one_ready_container_and_is_answered(history: list[Edit]) -> None:
     database = Database(history)
     wire = Wire(compiled(database))
@@ -134,7 +134,7 @@ def test_a_new_connection_reaches_one_ready_container_and_is_answered(history: l
 
 
 @given(histories(), st.lists(edits, max_size=6))
-@examples(0.3)
+@examples(0.2)
 def test_a_connection_stays_with_its_container_whatever_else_changes(
     history: list[Edit], later: list[Edit]
 ) -> None:
@@ -157,7 +157,7 @@ def _same_endpoint(service: Service, database: Database) -> bool:
 
 
 @given(histories(), st.data())
-@examples(0.3)
+@examples(0.2)
 def test_connections_survive_when_every_slot_leads_elsewhere(
     history: list[Edit], data: st.DataObject
 ) -> None:
@@ -174,7 +174,7 @@ def test_connections_survive_when_every_slot_leads_elsewhere(
 
 
 @given(histories())
-@examples(0.3)
+@examples(0.2)
 def test_draining_takes_no_new_connection_and_keeps_those_it_has(history: list[Edit]) -> None:
     database = Database(history)
     wire = Wire(compiled(database))
@@ -191,7 +191,7 @@ def test_draining_takes_no_new_connection_and_keeps_those_it_has(history: list[E
 
 
 @given(histories())
-@examples(0.3)
+@examples(0.2)
 def test_access_beside_the_vip_keeps_its_own_source(history: list[Edit]) -> None:
     """The request is forwarded as a switch does it, and so is the reply, untouched."""
     database = Database(history)
@@ -206,7 +206,7 @@ def test_access_beside_the_vip_keeps_its_own_source(history: list[Edit]) -> None
 
 
 @given(histories())
-@examples(0.3)
+@examples(0.2)
 def test_addresses_of_vips_and_containers_are_answered_in_the_switch(history: list[Edit]) -> None:
     database = Database(history)
     wire = Wire(compiled(database))
@@ -253,7 +253,7 @@ def shown(packet: Packet) -> dict[str, int | str]:
 
 
 @given(histories())
-@examples(0.3)
+@examples(0.2)
 def test_a_vip_answers_ping(history: list[Edit]) -> None:
     database = Database(history)
     wire = Wire(compiled(database))
@@ -273,7 +273,7 @@ def test_a_vip_answers_ping(history: list[Edit]) -> None:
 
 
 @given(histories(), st.integers(1, 65535))
-@examples(0.3)
+@examples(0.2)
 def test_what_no_service_takes_of_a_vip_is_dropped_and_never_flooded(
     history: list[Edit], port: int
 ) -> None:
@@ -300,7 +300,7 @@ def to_vip(transport: Callable[..., Packet], service: Service, **fields: int) ->
 
 
 @given(histories(), packets())
-@examples(0.3)
+@examples(0.2)
 def test_what_is_not_for_us_is_forwarded_as_a_switch_does_it(
     history: list[Edit], packet: Packet
 ) -> None:
@@ -316,7 +316,7 @@ def test_what_is_not_for_us_is_forwarded_as_a_switch_does_it(
 
 
 @given(histories())
-@examples(0.3)
+@examples(0.2)
 def test_replies_of_containers_to_strangers_are_not_taken_for_a_vips(history: list[Edit]) -> None:
     """Conntrack knows a connection, but this container is not the one it is with."""
     database = Database(history)

@@ -135,6 +135,7 @@ def aliens_in(held: Installed) -> Installed:
 
 
 @given(st.data(), ours, ours, any_rules)
+@examples(0.5)
 def test_a_difference_makes_installed_hold_what_is_desired_and_keeps_aliens(
     data: st.DataObject, wanted: Installed, stale: Installed, others: Rules
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_difference_makes_installed_hold_what_is_desired_and_keeps_aliens(
 
 
 @given(ours, any_rules)
+@examples(0.5)
 def test_no_difference_where_all_is_there_whatever_the_epoch(
     wanted: Installed, others: Rules
 ) -> None:
@@ -158,6 +160,7 @@ def test_no_difference_where_all_is_there_whatever_the_epoch(
 
 
 @given(ours, any_rules)
+@examples(0.5)
 def test_aliens_are_reported(wanted: Installed, others: Rules) -> None:
     held = both(held_of(others), wanted)
     assert {flow.key for flow in alien_flows(desired_as(wanted), held)} == (
@@ -166,6 +169,7 @@ def test_aliens_are_reported(wanted: Installed, others: Rules) -> None:
 
 
 @given(st.data(), ours, ours)
+@examples(0.5)
 def test_batches_are_all_changes_once(
     data: st.DataObject, wanted: Installed, stale: Installed
 ) -> None:
@@ -236,7 +240,7 @@ def moment(database: Database) -> Moment:
 
 
 @given(histories(), st.lists(edits, max_size=6))
-@examples(0.4)
+@examples(0.3)
 def test_the_units_that_changed_make_the_same_difference_as_the_whole(
     history: list[Edit], later: list[Edit]
 ) -> None:
@@ -261,7 +265,7 @@ def test_the_units_that_changed_make_the_same_difference_as_the_whole(
 
 
 @given(histories(), st.lists(edits, max_size=6))
-@examples(0.4)
+@examples(0.3)
 def test_a_switch_takes_every_message_and_can_be_taken_back(
     history: list[Edit], later: list[Edit]
 ) -> None:
@@ -311,7 +315,7 @@ def test_at_every_message_a_live_vip_is_delivered_and_answered(
         switch.take(message)
         wire = wire.programmed(rules_of(switch.held))
         for name in live:
-            check_new_connections(name, wire, before, after, str(message))
+            check_new_connections(name, Wire(wire.index), before, after, str(message))
         for talk in talks:
             check_goes_on(talk, wire, before, after, str(message))
 
@@ -344,7 +348,7 @@ Talk = tuple[Client, str, Container]
 
 def established(name: str, wire: Wire, before: Moment, after: Moment) -> Iterator[Talk]:
     """Connections to those containers that will still be there."""
-    client = (another_client(CLIENT, 10_000 + number) for number in count())
+    client = clients()
     containers = {before.place(each): each for each in before.view.containers_of(name)}
     for choose in choices(name, wire, before, after):
         dialogue = Dialogue(wire, next(client), before.view.need(Service, name))

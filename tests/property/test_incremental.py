@@ -95,7 +95,7 @@ def dealt_to_those_ready(kept: Kept, service: Service) -> None:
 
 
 @given(histories(), batches, st.data())
-@examples(0.6)
+@examples(0.3)
 def test_incremental_equals_full(
     history: list[Edit], later: list[list[Edit]], data: st.DataObject
 ) -> None:
@@ -131,7 +131,7 @@ def saved(database: Database, unsaved: dict[str, SlotTable | None]) -> list[RowC
 
 
 @given(histories(), st.lists(any_edits, max_size=12), st.data())
-@examples(0.4)
+@examples(0.2)
 def test_the_grouping_of_changes_does_not_matter(
     history: list[Edit], later: list[Edit], data: st.DataObject
 ) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lb.slots import MAX_CONTAINERS, SLOT_COUNTS, slot_table
+from tests.nib_strategies import examples
 
 Weights = dict[int, int]
 
@@ -43,6 +44,7 @@ def moved(before: tuple[int, ...], after: tuple[int, ...]) -> int:
 
 
 @given(changes)
+@examples(0.5)
 def test_shares_are_exact_within_one_slot(history: list[Weights]) -> None:
     table = run(history)
     wanted = shares(history[-1], len(table)) if any(history[-1].values()) else {}
@@ -54,6 +56,7 @@ def test_shares_are_exact_within_one_slot(history: list[Weights]) -> None:
 
 
 @given(changes, few | weights | many)
+@examples(0.5)
 def test_no_more_slots_move_than_the_new_shares_demand(
     history: list[Weights], new: Weights
 ) -> None:
@@ -78,6 +81,7 @@ def fewest_moves(held: Counter[int], wanted: dict[int, Fraction], slots: int) ->
 
 
 @given(st.lists(many, max_size=3), many, st.data())
+@examples(0.5)
 def test_when_one_of_many_goes_only_its_slots_move(
     history: list[Weights], equal: Weights, data: st.DataObject
 ) -> None:
@@ -89,6 +93,7 @@ def test_when_one_of_many_goes_only_its_slots_move(
 
 
 @given(many, many)
+@examples(0.5)
 def test_a_larger_table_repeats_the_smaller(some: Weights, more: Weights) -> None:
     """`hash mod 2n` is `hash mod n` or that plus n: a connection moves to a new container only."""
     before = slot_table((), some)
@@ -99,12 +104,14 @@ def test_a_larger_table_repeats_the_smaller(some: Weights, more: Weights) -> Non
 
 
 @given(changes)
+@examples(0.5)
 def test_the_same_input_gives_the_same_table(history: list[Weights]) -> None:
     turned = [dict(reversed(given_weights.items())) for given_weights in history]
     assert run(history) == run(turned)
 
 
 @given(changes)
+@examples(0.5)
 def test_nothing_moves_when_nothing_changes(history: list[Weights]) -> None:
     table = run(history)
     assert slot_table(table, history[-1]) == table
@@ -113,6 +120,7 @@ def test_nothing_moves_when_nothing_changes(history: list[Weights]) -> None:
 
 
 @given(st.lists(many, max_size=3), many, st.data())
+@examples(0.5)
 def test_who_leaves_and_comes_back_takes_no_more_than_its_share(
     history: list[Weights], equal: Weights, data: st.DataObject
 ) -> None:
