@@ -35,7 +35,7 @@ lint: venv ## format, lint, types, layers
 	@$(BIN)/lint-imports --no-logo >.setup/layers.log 2>&1 || { cat .setup/layers.log; exit 1; }
 
 check: lint ## lint and the tests that need no root and no switch
-	@$(PYTEST) tests/unit tests/property tests/golden
+	@$(PYTEST) -n auto tests/unit tests/property tests/golden
 
 nib: venv ## tests of the state database on a real ovsdb-server
 	@$(PYTEST) tests/nib

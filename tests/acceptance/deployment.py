@@ -37,6 +37,7 @@ class Deployment:
         self.log = log
         self.http = httpx.Client(base_url=settings.api_url, timeout=30)
         self._children = children
+        self._started_again: list[Child] = []
 
     @property
     def target(self) -> str:
@@ -46,7 +47,8 @@ class Deployment:
     @property
     def controller(self) -> subprocess.Popen[bytes]:
         """The controller's process."""
-        return next(each.process for each in self._children if each.name == "controller")
+        running = (*self._started_again[-1:], *self._children)
+        return next(each.process for each in running if each.name == "controller")
 
     def status(self) -> dict[str, Any]:
         """The answer of GET /v1/status."""
@@ -102,6 +104,11 @@ class Deployment:
         """The sum of a metric's samples with these labels; 0 where there is none."""
         return sum(sample_values(self.metrics(), name, labels))
 
+    def close(self) -> None:
+        """End what was started here."""
+        processes.stop(self._started_again)
+        self.http.close()
+
     def kill_controller(self) -> None:
         """SIGKILL."""
         self.controller.kill()
@@ -109,9 +116,8 @@ class Deployment:
 
     def start_controller(self) -> None:
         """Start the controller again, on the same database."""
-        place = next(i for i, each in enumerate(self._children) if each.name == "controller")
         with self.log.open("ab") as output:
-            self._children[place] = start_controller(self.framework, self.settings, output)
+            self._started_again.append(start_controller(self.framework, self.settings, output))
         pid = self.controller.pid
         until(
             lambda: self.status()["leader"],
@@ -131,7 +137,7 @@ def deployed(framework: Framework, directory: Path) -> Iterator[Deployment]:
         try:
             yield deployment
         finally:
-            deployment.http.close()
+            deployment.close()
 
 
 @contextmanager
