@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -43,9 +44,10 @@ def run(*arguments: str, env: Mapping[str, str] = NOTHING, timeout_s: float = 60
 
 
 def run_here(*arguments: str, env: Mapping[str, str] = NOTHING) -> Finished:
-    """The same code without a process of its own: for commands that start no threads or signals."""
+    """The same code without a process of its own: for commands that only ask, or refuse to run."""
     out, err = io.StringIO(), io.StringIO()
     code: object = 0
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with (
         mock.patch.object(sys, "argv", ["prewire", *arguments]),
         mock.patch.dict(os.environ, environment(env), clear=True),
@@ -56,6 +58,9 @@ def run_here(*arguments: str, env: Mapping[str, str] = NOTHING) -> Finished:
             cli.main()
         except SystemExit as end:
             code = end.code or 0
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
     assert isinstance(code, int), f"exit with {code!r}"
     return Finished(list(arguments), code, out.getvalue(), err.getvalue())
 

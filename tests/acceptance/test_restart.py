@@ -12,6 +12,7 @@ from topologies import openvswitch
 
 pytestmark = pytest.mark.root
 
+ON_OS_KEN = pytest.mark.parametrize("deployment", ["os-ken"], indirect=True)
 ALIEN = "table=20,priority=7,ip,nw_src=192.0.2.1,actions=drop"
 
 
@@ -54,6 +55,7 @@ def test_a_killed_controller_is_not_missed_and_finds_all_in_place(loaded: Site) 
     assert "0 missing, 0 alien" in diff.stdout
 
 
+@ON_OS_KEN
 def test_a_change_made_while_the_controller_was_away_is_applied(loaded: Site) -> None:
     loaded.prewire.kill_controller()
     late = loaded.prewire.http.delete("/v1/services/web/containers/c1", params={"drain": 0})
@@ -76,6 +78,7 @@ def test_deleted_flows_are_reported_and_restored_by_a_reconnection(loaded: Site)
     assert loaded.prewire.cli_here("diff").returncode == 0
 
 
+@ON_OS_KEN
 def test_deleted_groups_are_restored_by_a_reconnection(loaded: Site) -> None:
     loaded.ofctl("del-groups")
     diff = loaded.prewire.cli_here("diff")
@@ -110,6 +113,7 @@ def test_a_flow_of_somebody_else_is_reported_and_left_alone(loaded: Site) -> Non
     assert "192.0.2.1" in loaded.ofctl("dump-flows", "table=20")
 
 
+@ON_OS_KEN
 def test_a_flow_with_our_cookie_that_nobody_wants_is_removed(loaded: Site) -> None:
     loaded.ofctl("add-flow", f"cookie=0x7000010400000999,{ALIEN}")
     assert "1 alien" in loaded.prewire.cli_here("diff").stdout

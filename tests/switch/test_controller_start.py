@@ -148,22 +148,27 @@ def test_ports_in_use(framework: Framework, settings: Settings) -> None:
             assert "choose another port" in said
 
 
-def test_a_database_away_or_of_another_schema(settings: Settings) -> None:
-    """On both frameworks at once, for a controller tries for ten seconds."""
+def test_a_database_of_another_schema(framework: Framework, settings: Settings) -> None:
+    with odd_database(version="0.9.0") as odd:
+        said = refusal(framework, settings.model_copy(update={"nib": f"unix:{odd}"}))
+    assert "schema 0.9.0" in said
+    assert "prewire db convert" in said
+
+
+def test_a_database_that_is_not_there(settings: Settings) -> None:
+    """Of all processes at once, for each tries for ten seconds."""
     need("ryu")
-    with odd_database(version="0.9.0") as odd, ThreadPoolExecutor(4) as pool:
-        remotes = ("unix:/nowhere/nib.sock", f"unix:{odd}")
-        cases = [(each, remote) for each in BY for remote in remotes]
-        said = pool.map(
-            lambda case: refusal(case[0], settings.model_copy(update={"nib": case[1]})), cases
-        )
-        for (_, remote), line in zip(cases, said, strict=True):
-            if remote == remotes[0]:
-                assert remote in line
-                assert "PREWIRE_NIB" in line
-            else:
-                assert "schema 0.9.0" in line
-                assert "prewire db convert" in line
+    remotes = ("unix:/nowhere/nib.sock", "tcp:127.0.0.1:1")
+    away, closed = (settings.model_copy(update={"nib": remote}) for remote in remotes)
+    with ThreadPoolExecutor(3) as pool:
+        controllers = [pool.submit(refusal, each, away) for each in BY]
+        api = pool.submit(commands.run, "api", env=closed.environment)
+        for controller in controllers:
+            assert away.nib in controller.result()
+            assert "PREWIRE_NIB" in controller.result()
+        said = commands.one_line(api.result())
+    assert closed.nib in said
+    assert "PREWIRE_NIB" in said
 
 
 def test_a_bad_setting_names_its_variable(framework: Framework, settings: Settings) -> None:

@@ -17,7 +17,6 @@ from prewire.settings import Settings, load
 from tests import commands
 from tests.commands import one_line
 from tests.places import free_ports, short_directory
-from tests.switch.rest_server import answers
 from tests.waiting import until
 from topologies.processes import ProcessId, identity, is_alive
 
@@ -40,6 +39,7 @@ def up(settings: Settings) -> Iterator[subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            start_new_session=True,
         )
     assert process.stdout is not None
     try:
@@ -94,38 +94,18 @@ def services(settings: Settings) -> list[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_everything_in_order(settings: Settings, number: signal.Signals) -> None:
+    """To the whole group, as a terminal does it, and twice, as impatient users do."""
     with up(settings) as process:
         below = descendants(process.pid)
         assert len(below) == 3, "ovsdb-server, controller, REST server"
         assert services(settings) == []
-        process.send_signal(number)
+        for _ in range(2):
+            os.killpg(process.pid, number)
         assert process.wait(20) == 0, printed(settings)
         assert not any(is_alive(each) for each in below)
     assert "Traceback" not in printed(settings)
     left = {entry.name for entry in settings.state_dir.iterdir()}
     assert left == {"nib.db", ".nib.db.~lock~", "nib.log", "log"}, "no socket, no pid file"
-
-
-def test_ctrl_c_at_the_terminal_ends_everything_in_order(settings: Settings) -> None:
-    """The terminal signals the whole foreground group at once, twice if the user is impatient."""
-    with (settings.state_dir / "log").open("w") as log:
-        process = subprocess.Popen(
-            commands.command("up"),
-            env=environment(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    with httpx.Client(base_url=settings.api_url, timeout=5) as client:
-        until(lambda: answers(client), bool, "the REST server answers", 30)
-    until(lambda: "prewire is up" in printed(settings), bool, "it says that it is up")
-    below = descendants(process.pid)
-    for _ in range(2):
-        os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(20) == 0, printed(settings)
-    assert not any(is_alive(each) for each in below)
-    assert "Traceback" not in printed(settings)
 
 
 def test_sigkill_leaves_no_process_and_the_next_start_finds_all_data(settings: Settings) -> None:
@@ -138,9 +118,7 @@ def test_sigkill_leaves_no_process_and_the_next_start_finds_all_data(settings: S
         assert services(settings) == ["web"]
 
 
-@pytest.mark.parametrize(
-    ("name", "word"), [("controller", "controller"), ("api", "api"), ("nib", "ovsdb-server")]
-)
+@pytest.mark.parametrize(("name", "word"), [("controller", "controller"), ("nib", "ovsdb-server")])
 def test_a_child_that_dies_ends_the_whole_with_a_line_that_names_it(
     settings: Settings, name: str, word: str
 ) -> None:
@@ -162,7 +140,7 @@ def command_of(process: ProcessId) -> list[str]:
 def test_a_second_one_on_the_same_state_is_refused(settings: Settings) -> None:
     with up(settings):
         other = load(state_dir=settings.state_dir, switch_db="", **free_ports())
-        said = one_line(commands.run("up", env=environment(other)))
+        said = one_line(commands.run_here("up", env=environment(other)))
         assert "another ovsdb-server" in said
         assert services(settings) == []
 
@@ -172,7 +150,7 @@ def test_a_port_in_use_is_named(settings: Settings, name: str) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", getattr(settings, name)))
         other.listen()
-        said = one_line(commands.run("up", env=environment(settings)))
+        said = one_line(commands.run_here("up", env=environment(settings)))
     assert said.startswith(f"prewire: {name}: cannot listen on 127.0.0.1:")
     assert "choose another port" in said
     assert not (settings.state_dir / "nib.db").exists(), "nothing was begun"
@@ -182,13 +160,13 @@ def test_the_rest_servers_port_in_use_is_named(settings: Settings) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", settings.api_port))
         other.listen()
-        said = one_line(commands.run("api", env=environment(settings)))
+        said = one_line(commands.run_here("api", env=environment(settings)))
     assert said.startswith("prewire: api_port: cannot listen on 127.0.0.1:")
 
 
 def test_an_address_of_another_machine_is_named(settings: Settings) -> None:
     env = environment(settings) | {"PREWIRE_CONTROLLER_HOST": "192.0.2.1"}
-    said = one_line(commands.run("up", env=env))
+    said = one_line(commands.run_here("up", env=env))
     assert said.startswith("prewire: controller_port: cannot listen on 192.0.2.1:")
 
 
@@ -196,6 +174,6 @@ def test_a_state_directory_that_cannot_be_is_named(settings: Settings) -> None:
     blocked = settings.state_dir / "file"
     blocked.write_text("")
     env = environment(settings) | {"PREWIRE_STATE_DIR": str(blocked / "below")}
-    assert str(blocked) in one_line(commands.run("up", env=env))
+    assert str(blocked) in one_line(commands.run_here("up", env=env))
     long = environment(settings) | {"PREWIRE_STATE_DIR": str(settings.state_dir / ("x" * 120))}
-    assert "shorter path" in one_line(commands.run("up", env=long))
+    assert "shorter path" in one_line(commands.run_here("up", env=long))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from tests.commands import one_line, run, run_here
@@ -48,17 +46,6 @@ def test_a_server_without_our_database_is_refused() -> None:
         said = one_line(run("api", env=_settings(f"unix:{socket}")))
     assert "it serves: Other" in said
     assert "prewire db init" in said
-
-
-def test_a_database_that_is_not_there_is_refused() -> None:
-    """Both at once, for each is tried for ten seconds."""
-    remotes = ("unix:/nowhere/nib.sock", "tcp:127.0.0.1:1")
-    with ThreadPoolExecutor(len(remotes)) as pool:
-        ends = pool.map(lambda remote: run("api", env=_settings(remote)), remotes)
-        for remote, finished in zip(remotes, ends, strict=True):
-            said = one_line(finished)
-            assert remote in said
-            assert "PREWIRE_NIB" in said
 
 
 @pytest.mark.parametrize("process", ["api", "controller", "up"])

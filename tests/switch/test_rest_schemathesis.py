@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     from schemathesis.core.result import Ok
     from schemathesis.specs.openapi import checks as openapi_checks
 
-EXAMPLES = 25
+EXAMPLES = 15
 
 CHECKS = [
     checks.not_a_server_error,
