@@ -227,7 +227,9 @@ def _meter_mod(meter: Meter, command: int, xid: int) -> bytes:
     return _bytes(parser.OFPMeterMod(_PROTOCOL, command, flags, meter.meter_id, bands), xid)
 
 
+@lru_cache(maxsize=1 << 16)
 def _match(on: Match) -> Any:
+    """The framework's match; kept, because a flow is often changed or deleted after it was put."""
     """A match whose fields come after those that they require.
 
     The frameworks sort by number, which puts Open vSwitch's own fields before eth_type.
@@ -254,6 +256,7 @@ def _instructions(actions: tuple[Action, ...]) -> list[Any]:
     return instructions
 
 
+@lru_cache(maxsize=1 << 16)
 def _action(action: Action) -> Any:  # noqa: PLR0911 - one return a kind of action
     match action:
         case Output(port):
