@@ -16,7 +16,7 @@ from typing import Any, Final
 from openflow.cookies import with_epoch
 from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Flow, Group, Meter
-from ryu_apps import framework, wire
+from ryu_apps import framework, reports, wire
 from ryu_apps.diff import Changes, Installed
 from ryu_apps.order import Batch
 
@@ -98,7 +98,7 @@ class Link:
             return None
         for entry in message.body:
             self._keep(entry, read)
-        if message.flags & wire.MORE:
+        if message.flags & reports.MORE:
             return None
         self._requests.discard(message.xid)
         return None if self._requests else self._read
@@ -107,7 +107,7 @@ class Link:
         """An error message: remember what it refused."""
         rule = self._batch.sent.get(message.xid) if self._batch else None
         if self._batch is not None and rule is not None:
-            self._batch.refused.append(_refusal(rule, wire.error_of(message)))
+            self._batch.refused.append(_refusal(rule, reports.error_of(message)))
 
     def barrier(self, xid: int) -> list[str] | None:
         """A barrier reply: what the batch was refused, or None where it is not the batch's."""
@@ -136,7 +136,7 @@ class Link:
     def _keep(self, entry: Any, read: Callable[[Any], Rule]) -> None:
         try:
             rule = read(entry)
-        except wire.NotOurs:
+        except reports.NotOurs:
             self._read.foreign.append(str(entry))
             return
         installed = self._read.installed
@@ -171,7 +171,7 @@ _REMEDIES: Final = {
 }
 
 
-def _refusal(rule: Rule, error: wire.SwitchError) -> str:
+def _refusal(rule: Rule, error: reports.SwitchError) -> str:
     remedy = _REMEDIES.get(error.code.partition("(")[0])
     text = f"refused {_text(rule)}: {error.kind} {error.code}"
     return f"{text}; {remedy}" if remedy else text

@@ -22,7 +22,7 @@ from nib.database import Nib
 from nib.errors import NibUnavailable
 from nib.records import Audit, Container, Switch
 from nib.watch import Batch
-from ryu_apps import audit, framework, rows, wire
+from ryu_apps import audit, framework, reports, rows
 from ryu_apps.context import ControllerContext
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.incremental import Incremental
@@ -112,15 +112,15 @@ class Reconciler(framework.App):  # type: ignore[misc]
 
     @on(ofp_event.EventOFPFlowStatsReply, MAIN)
     def _heard_flows(self, event: Any) -> None:
-        self._mailbox.post(lambda: self._reply(event.msg, wire.flow_of))
+        self._mailbox.post(lambda: self._reply(event.msg, reports.flow_of))
 
     @on(ofp_event.EventOFPGroupDescStatsReply, MAIN)
     def _heard_groups(self, event: Any) -> None:
-        self._mailbox.post(lambda: self._reply(event.msg, wire.group_of))
+        self._mailbox.post(lambda: self._reply(event.msg, reports.group_of))
 
     @on(ofp_event.EventOFPMeterConfigStatsReply, MAIN)
     def _heard_meters(self, event: Any) -> None:
-        self._mailbox.post(lambda: self._reply(event.msg, wire.meter_of))
+        self._mailbox.post(lambda: self._reply(event.msg, reports.meter_of))
 
     @on(ofp_event.EventOFPBarrierReply, MAIN)
     def _heard_barrier(self, event: Any) -> None:
@@ -160,7 +160,7 @@ class Reconciler(framework.App):  # type: ignore[misc]
         connected = self._of(message.datapath)
         if connected is None or connected.switch is not None:
             return
-        problem = "" if wire.has_select_groups(message.body) else _NO_GROUPS
+        problem = "" if reports.has_select_groups(message.body) else _NO_GROUPS
         name = framework.bridge_name(message.datapath)
         future = self._nib.write(rows.admit(connected.dpid, name, problem))
         future.add_done_callback(

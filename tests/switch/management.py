@@ -13,7 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ryu_apps import framework, wire
+from ryu_apps import framework, reports, wire
 from ryu_apps.diff import Changes, Installed
 from ryu_apps.framework import ofproto, ofproto_protocol, parser
 from tests.ovs import PrivateOvs
@@ -76,7 +76,7 @@ class Management:
         self.send(sent + wire.barrier(barrier))
         refused: dict[int, str] = {}
         while (message := self.receive()).msg_type != ofproto.OFPT_BARRIER_REPLY:
-            error = wire.error_of(message)
+            error = reports.error_of(message)
             refused[xids.index(message.xid)] = f"{error.kind} {error.code}"
         assert message.xid == barrier
         return refused
@@ -91,13 +91,13 @@ class Management:
         """All that the switch says it holds. NotOurs where prewire has no such thing."""
         held = Installed()
         for entry in self.asked(wire.flows_request):
-            flow = wire.flow_of(entry)
+            flow = reports.flow_of(entry)
             held.flows[flow.key] = flow
         for entry in self.asked(wire.groups_request):
-            group = wire.group_of(entry)
+            group = reports.group_of(entry)
             held.groups[group.group_id] = group
         for entry in self.asked(wire.meters_request):
-            meter = wire.meter_of(entry)
+            meter = reports.meter_of(entry)
             held.meters[meter.meter_id] = meter
         return held
 
@@ -110,7 +110,7 @@ class Management:
             message = self.receive()
             assert message.xid == xid, message
             entries += message.body if isinstance(message.body, list) else [message.body]
-            if not message.flags & wire.MORE:
+            if not message.flags & reports.MORE:
                 return entries
 
     def _next(self) -> int:

@@ -31,7 +31,7 @@ from openflow.values import (
     match,
     set_field,
 )
-from ryu_apps import wire
+from ryu_apps import reports
 from ryu_apps.compile import Unit, compile_state, next_slots
 from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
 from ryu_apps.framework import ofproto
@@ -241,9 +241,9 @@ class Controller:
 
 
 READERS: Mapping[int, Callable[[Any], Flow | Group | Meter]] = {
-    ofproto.OFPMP_FLOW: wire.flow_of,
-    ofproto.OFPMP_GROUP_DESC: wire.group_of,
-    ofproto.OFPMP_METER_CONFIG: wire.meter_of,
+    ofproto.OFPMP_FLOW: reports.flow_of,
+    ofproto.OFPMP_GROUP_DESC: reports.group_of,
+    ofproto.OFPMP_METER_CONFIG: reports.meter_of,
 }
 
 
