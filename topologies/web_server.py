@@ -58,7 +58,7 @@ class WebServer:
         errors.write_text("")
         configured = ["-p", str(self._directory), "-c", "nginx.conf", "-e", str(errors)]
         self._process = self._start([nginx, *configured])
-        self._await_pid_file(self._process, pid_file)
+        self._await_worker(self._process, pid_file)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop serving; returns when the process is gone.
@@ -78,10 +78,10 @@ class WebServer:
         except subprocess.TimeoutExpired as error:
             raise NetworkError(f"the server of {self._name} does not end on {how.name}") from error
 
-    def _await_pid_file(self, process: Popen, pid_file: Path) -> None:
-        """nginx writes it after it listens."""
+    def _await_worker(self, process: Popen, pid_file: Path) -> None:
+        """Until master and worker heed signals: one that comes earlier can be lost."""
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while not pid_file.exists():
+        while not _has_worker(pid_file):
             try:
                 process.wait(0.005)
             except subprocess.TimeoutExpired:
@@ -131,6 +131,17 @@ http {{
     }}
 }}
 """
+
+
+def _has_worker(pid_file: Path) -> bool:
+    """Whether the master of this file has a worker that calls itself so, as it does when ready."""
+    try:
+        master = pid_file.read_text().strip()
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        titles = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+    except FileNotFoundError:
+        return False
+    return any(b"worker process" in title for title in titles)
 
 
 def _kill_group(process: Popen) -> None:
