@@ -9,14 +9,30 @@ so every lookup sees pending changes, and a draft costs its changes only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from nib.fields import MAX_NUMBER
 from nib.mirror import Lookups, Mirror, RowChange
-from nib.records import Container, Global, Intent, Key, Record, Service
+from nib.records import (
+    ABOUT_CONTAINER,
+    Container,
+    Demand,
+    Global,
+    Intent,
+    Key,
+    Record,
+    Service,
+)
 
 R = TypeVar("R", bound=Record)
+
+# Rows with the key of another, which go with it.
+_ABOUT: Final[Mapping[type[Any], tuple[type[Record], ...]]] = {
+    Container: ABOUT_CONTAINER,
+    Service: (Demand,),
+}
 
 
 class Draft(Lookups):
@@ -49,10 +65,14 @@ class Draft(Lookups):
         return record
 
     def delete(self, kind: type[R], key: Key) -> R:
-        """Delete the record and return it; raises NotFound."""
+        """Delete the record and return it, and what is said about it; raises NotFound."""
         old = self.need(kind, key)
         if isinstance(old, Global):
             raise TypeError("the Global row is kept by the database room itself")
+        for about in _ABOUT.get(type(old), ()):
+            said = self.get(about, key)
+            if said is not None:
+                self._apply(RowChange(said, None))
         self._apply(RowChange(old, None))
         if isinstance(old, Service | Container):
             self._bump()

@@ -74,27 +74,42 @@ def check_choice(field: str, value: object, choices: Collection[str]) -> str:
     return value
 
 
-def check_ipv4(field: str, value: object) -> str:
-    """A unicast IPv4 address in dotted form (RFC 1122 section 3.2.1.3 lists what is not)."""
+def check_address(field: str, value: object) -> str:
+    """A unicast IP address as text in its one canonical form (RFC 5952 for IPv6).
+
+    RFC 1122 section 3.2.1.3 and RFC 4291 section 2.4 list what is not.
+    """
     if not isinstance(value, str):
         raise FieldError(field, f"{value!r} is not an address", "give text like 10.0.0.1")
     try:
-        address = ipaddress.IPv4Address(value)
-    except ValueError as error:
-        if _is_ipv6(value):
-            raise FieldError(
-                field,
-                f"{value} is an IPv6 address and only IPv4 is supported by this version",
-                "give an IPv4 address",
-            ) from None
-        raise FieldError(field, str(error), "give an IPv4 address like 10.0.0.1") from None
-    if address.is_multicast or address.is_loopback or address.packed[0] in (0, *range(240, 256)):
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        raise FieldError(
+            field, f"{value!r} is not an IP address", "give one like 10.0.0.1 or fd00::1"
+        ) from None
+    if not _is_unicast(address):
         raise FieldError(
             field,
             f"{value} is not a unicast address of a network",
-            "give an address that is not multicast, loopback, unspecified, reserved or broadcast",
+            "give an address that is not multicast, loopback, link-local IPv6, unspecified, "
+            "reserved or broadcast",
         )
+    if str(address) != value:
+        raise FieldError(field, f"{value} is not in canonical form", f"write {address}")
     return value
+
+
+def _is_unicast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if address.is_multicast or address.is_loopback or address.is_unspecified:
+        return False
+    if isinstance(address, ipaddress.IPv6Address):
+        return not address.is_link_local and address.ipv4_mapped is None
+    return address.packed[0] not in (0, *range(240, 256))
+
+
+def is_ipv6(address: str) -> bool:
+    """Whether a checked address is IPv6."""
+    return ":" in address
 
 
 def check_mac(field: str, value: object) -> str:
@@ -123,11 +138,3 @@ def check_dpid(field: str, value: object) -> str:
             "give 16 lower case hexadecimal digits like 0000000000000001",
         )
     return value
-
-
-def _is_ipv6(value: str) -> bool:
-    try:
-        ipaddress.IPv6Address(value)
-    except ValueError:
-        return False
-    return True

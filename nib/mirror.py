@@ -10,7 +10,7 @@ changes is half made two may have it, and the one with the smallest key is retur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -65,27 +65,34 @@ class RowChange:
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """A secondary lookup: records of `kind` by `value(record)`; a None value is not listed."""
+    """A secondary lookup: records of `kind` by each of `values(record)`."""
 
     kind: type[Record]
-    value: Callable[[Any], Hashable]
+    values: Callable[[Any], Collection[Hashable]]
+
+
+def _one_value(kind: type[Record], value: Callable[[Any], Hashable]) -> _Index:
+    """By one value; a record where it is None or 0 is not listed."""
+    return _Index(kind, lambda record: (value(record),) if value(record) else ())
 
 
 _INDEXES: Mapping[str, _Index] = {
-    "service by endpoint": _Index(Service, lambda s: (s.vip, s.port, s.protocol)),
-    "service by vip": _Index(Service, lambda s: s.vip),
-    "service by number": _Index(Service, lambda s: s.number or None),
-    "container by service": _Index(Container, lambda c: c.service),
-    "container by address": _Index(Container, lambda c: c.address),
-    "container by number": _Index(Container, lambda c: c.number or None),
-    "container by iface": _Index(Container, lambda c: c.iface_id),
-    "container by port": _Index(Container, lambda c: c.switch and (c.switch, c.switch_port)),
-    "port by switch": _Index(Port, lambda p: p.switch),
-    "port by number": _Index(Port, lambda p: (p.switch, p.number)),
-    "port by iface": _Index(Port, lambda p: p.iface_id),
+    "service by endpoint": _Index(Service, lambda s: s.fronts),
+    "service by vip": _one_value(Service, lambda s: s.vip),
+    "service by number": _one_value(Service, lambda s: s.number),
+    "container by service": _one_value(Container, lambda c: c.service),
+    "container by address": _one_value(Container, lambda c: c.address),
+    "container by number": _one_value(Container, lambda c: c.number),
+    "container by iface": _one_value(Container, lambda c: c.iface_id),
+    "container by port": _one_value(Container, lambda c: c.switch and (c.switch, c.switch_port)),
+    "port by switch": _one_value(Port, lambda p: p.switch),
+    "port by number": _one_value(Port, lambda p: (p.switch, p.number)),
+    "port by iface": _one_value(Port, lambda p: p.iface_id),
 }
-_INDEXES_OF: Mapping[type[Record], tuple[tuple[str, Callable[[Any], Hashable]], ...]] = {
-    kind: tuple((name, index.value) for name, index in _INDEXES.items() if index.kind is kind)
+_INDEXES_OF: Mapping[
+    type[Record], tuple[tuple[str, Callable[[Any], Collection[Hashable]]], ...]
+] = {
+    kind: tuple((name, index.values) for name, index in _INDEXES.items() if index.kind is kind)
     for kind in RECORD_CLASSES
 }
 
@@ -105,17 +112,18 @@ class Store:
         old = table.pop(key, None) if new is None else table.get(key)
         if new is not None:
             table[key] = new
-        for name, value in _INDEXES_OF[kind]:
-            before = None if old is None else value(old)
-            after = None if new is None else value(new)
+        for name, values in _INDEXES_OF[kind]:
             index = self.indexes[name]
-            if before is not None and before != after:
-                listed = index[before]
-                del listed[key]
-                if not listed:
-                    del index[before]
-            if after is not None and new is not None:
-                index.setdefault(after, {})[key] = new
+            after = () if new is None else values(new)
+            for value in () if old is None else values(old):
+                if value not in after:
+                    listed = index[value]
+                    del listed[key]
+                    if not listed:
+                        del index[value]
+            if new is not None:
+                for value in after:
+                    index.setdefault(value, {})[key] = new
 
 
 class Lookups:

@@ -4,7 +4,12 @@ Owns: one record class for each table, its natural key and its validation. One r
 
     Global, Service, Container                intent: written by REST
     Switch, Port, Slot_Table, Leader          written by the leading controller
+    Ejected, Demand                           likewise
+    Report                                    what containers and gateways report to REST
+    Health, Connections                       seen by the node agent of the container's switch
     Audit                                     REST raises `requested`, the controller the rest
+
+The rows about a container (Report, Health, Connections, Ejected) go when the container goes.
 
 Must not know: OVSDB, row references, or what anyone does with a record. A `Container` names its
 service; turning that name into a row reference is the writer's business.
@@ -20,20 +25,33 @@ from nib.fields import (
     MAX_INTEGER,
     MAX_NUMBER,
     MAX_PORT_NUMBER,
+    check_address,
     check_boolean,
     check_choice,
     check_dpid,
     check_integer,
-    check_ipv4,
     check_mac,
     check_name,
     check_text,
     check_unicast_mac,
 )
+from nib.policy import (
+    MAX_EXTRA_PORTS,
+    PROTOCOLS,
+    Canary,
+    Ejection,
+    ExtraPort,
+    HealthCheck,
+)
 
-PROTOCOLS = frozenset({"tcp", "udp"})
 CONTAINER_STATES = frozenset({"ready", "draining"})
+MODES = frozenset({"stateful", "stateless"})
+BALANCE_POLICIES = frozenset({"weighted", "least_inflight", "source_affinity"})
+ON_EMPTY = frozenset({"reject", "hold"})
+REPORT_WORDS = frozenset({"", "drain", "down"})
 MAX_AUDIT_LINES = 200
+MAX_WEIGHT = 256
+MAX_CT_ZONE = 0x7FFF  # the zone of origins is this one's with the highest bit set
 
 Key: TypeAlias = str | tuple[str, str] | tuple[()]
 
@@ -64,7 +82,13 @@ class Service:
     """Intent: a VIP, port and protocol that containers stand behind.
 
     `number` (0 = not allotted yet) stands for the service in flows; `generation` is the
-    transaction that changed it last.
+    transaction that changed it last. `port` leads to each container's own port, every one of
+    `extra_ports` to the same port of all containers.
+
+    policy: how slots are shared; affinity_seconds: how long a client's slot stays where it is
+    (source_affinity). on_empty: what a new connection finds where no container takes it.
+    max_connections: connections at a time, None = no cap. panic_percent: with fewer containers
+    usable, all are used. slow_start_seconds: in which a new container's share grows.
     """
 
     name: str
@@ -73,19 +97,90 @@ class Service:
     protocol: str = "tcp"
     number: int = 0
     generation: int = 0
+    extra_ports: tuple[ExtraPort, ...] = ()
+    mode: str = "stateful"
+    policy: str = "weighted"
+    affinity_seconds: int = 0
+    on_empty: str = "reject"
+    max_connections: int | None = None
+    slow_start_seconds: int = 0
+    panic_percent: int = 0
+    health: HealthCheck | None = None
+    ejection: Ejection | None = None
+    canary: Canary | None = None
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
-        check_ipv4("vip", self.vip)
+        check_address("vip", self.vip)
         check_integer("port", self.port, 1, 65535)
         check_choice("protocol", self.protocol, PROTOCOLS)
         check_integer("number", self.number, 0, MAX_NUMBER)
         check_integer("generation", self.generation, 0, MAX_INTEGER)
+        self._check_ports()
+        check_choice("mode", self.mode, MODES)
+        check_choice("policy", self.policy, BALANCE_POLICIES)
+        check_integer("affinity_seconds", self.affinity_seconds, 0, 86_400)
+        check_choice("on_empty", self.on_empty, ON_EMPTY)
+        if self.max_connections is not None:
+            check_integer("max_connections", self.max_connections, 1, 1_000_000)
+        check_integer("slow_start_seconds", self.slow_start_seconds, 0, 86_400)
+        check_integer("panic_percent", self.panic_percent, 0, 100)
+        self._check_contradictions()
+
+    def _check_ports(self) -> None:
+        if len(self.extra_ports) > MAX_EXTRA_PORTS:
+            raise FieldError(
+                "extra_ports",
+                f"there are {len(self.extra_ports)}",
+                f"give at most {MAX_EXTRA_PORTS}, or make a second service",
+            )
+        fronts = self.fronts
+        if len(set(fronts)) != len(fronts):
+            raise FieldError("extra_ports", "a port is given twice", "give each port once")
+
+    def _check_contradictions(self) -> None:
+        """What one field asks for and another forbids."""
+        if self.affinity_seconds and self.policy != "source_affinity":
+            raise FieldError(
+                "affinity_seconds",
+                f"policy {self.policy} keeps no client with its container",
+                "set policy to source_affinity, or leave affinity_seconds out",
+            )
+        if self.mode == "stateless" and self.max_connections is not None:
+            raise FieldError(
+                "max_connections",
+                "connections are not known in stateless mode",
+                "set mode to stateful, or leave max_connections out",
+            )
+        if self.protocol == "udp" and (self.max_connections is not None or self.ejection):
+            field = "ejection" if self.ejection else "max_connections"
+            raise FieldError(
+                field,
+                "it counts the beginning and end of TCP connections",
+                f"set protocol to tcp, or leave {field} out",
+            )
+        if self.protocol == "udp" and self.health and self.health.port is None:
+            raise FieldError(
+                "health.port",
+                f"a {self.health.kind} check cannot ask a UDP port",
+                "give the TCP port that the check asks",
+            )
 
     @property
     def key(self) -> str:
         """The service's name."""
         return self.name
+
+    @property
+    def fronts(self) -> tuple[tuple[str, int, str], ...]:
+        """(VIP, port, protocol) of all its ports, its own first."""
+        own = (self.vip, self.port, self.protocol)
+        return (own, *((self.vip, extra.port, extra.protocol) for extra in self.extra_ports))
+
+    def targets(self, container: Container) -> tuple[tuple[int, str, int], ...]:
+        """(port, protocol, the container's port) of all its ports, its own first."""
+        own = (self.port, self.protocol, container.port)
+        return (own, *((each.port, each.protocol, each.target) for each in self.extra_ports))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +188,9 @@ class Container:
     """Intent: one resident container of a service.
 
     Where it is attached is said in one of two ways: `switch` and `switch_port`, or `iface_id`
-    (the `external_ids:iface-id` of its interface). `drain_until_ms` is milliseconds since 1970.
+    (the `external_ids:iface-id` of its interface). `..._ms` are milliseconds since 1970; `since_ms`
+    is when it became ready. weight: its share relative to its siblings'; max_inflight: what it
+    works at in parallel; max_connections: what it may ever be connected to.
     """
 
     service: str
@@ -108,19 +205,36 @@ class Container:
     drain_until_ms: int | None = None
     number: int = 0
     generation: int = 0
+    weight: int = 1
+    version: str | None = None
+    max_inflight: int | None = None
+    max_connections: int | None = None
+    lease_seconds: int | None = None
+    lease_until_ms: int | None = None
+    since_ms: int = 0
 
     def __post_init__(self) -> None:
         check_name("service", self.service)
         check_name("id", self.id)
-        check_ipv4("address", self.address)
+        check_address("address", self.address)
         check_integer("port", self.port, 1, 65535)
         check_unicast_mac("mac", self.mac)
         self._check_place()
         check_choice("state", self.state, CONTAINER_STATES)
-        if self.drain_until_ms is not None:
-            check_integer("drain_until_ms", self.drain_until_ms, 0, MAX_INTEGER)
         check_integer("number", self.number, 0, MAX_NUMBER)
         check_integer("generation", self.generation, 0, MAX_INTEGER)
+        check_integer("weight", self.weight, 0, MAX_WEIGHT)
+        if self.version is not None:
+            check_name("version", self.version)
+        for field in ("max_inflight", "max_connections"):
+            if getattr(self, field) is not None:
+                check_integer(field, getattr(self, field), 1, 1_000_000)
+        if self.lease_seconds is not None:
+            check_integer("lease_seconds", self.lease_seconds, 1, 86_400)
+        for field in ("drain_until_ms", "lease_until_ms"):
+            if getattr(self, field) is not None:
+                check_integer(field, getattr(self, field), 0, MAX_INTEGER)
+        check_integer("since_ms", self.since_ms, 0, MAX_INTEGER)
 
     def _check_place(self) -> None:
         remedy = "give either switch and switch_port, or iface_id"
@@ -175,7 +289,7 @@ class Switch:
 
     def __post_init__(self) -> None:
         check_dpid("dpid", self.dpid)
-        check_integer("ct_zone", self.ct_zone, 1, 65535)
+        check_integer("ct_zone", self.ct_zone, 1, MAX_CT_ZONE)
         check_text("name", self.name, shortest=0)
         check_boolean("connected", self.connected)
         check_integer("applied", self.applied, 0, MAX_INTEGER)
@@ -265,8 +379,139 @@ class Audit:
         return self.switch
 
 
-Record: TypeAlias = Global | Service | Container | SlotTable | Switch | Port | Leader | Audit
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a container, or the gateway, last reported of it, in HAProxy's agent-check words.
+
+    percent: of its weight; max_inflight: `maxconn:N`; word: drain, down, or "" for ready;
+    inflight: requests it works at.
+    """
+
+    service: str
+    container: str
+    percent: int = 100
+    max_inflight: int | None = None
+    word: str = ""
+    inflight: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_container_key(self)
+        check_integer("percent", self.percent, 0, 100)
+        if self.max_inflight is not None:
+            check_integer("max_inflight", self.max_inflight, 1, 1_000_000)
+        check_choice("word", self.word, REPORT_WORDS)
+        if self.inflight is not None:
+            check_integer("inflight", self.inflight, 0, 1_000_000)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(service name, container id)."""
+        return (self.service, self.container)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The verdict of a container's active check; `reason` says what the last failure was."""
+
+    service: str
+    container: str
+    up: bool
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        _check_container_key(self)
+        check_boolean("up", self.up)
+        check_text("reason", self.reason, shortest=0)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(service name, container id)."""
+        return (self.service, self.container)
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How many connections of a container its switch's conntrack held open at a time."""
+
+    service: str
+    container: str
+    open: int
+    at_ms: int
+
+    def __post_init__(self) -> None:
+        _check_container_key(self)
+        check_integer("open", self.open, 0, MAX_INTEGER)
+        check_integer("at_ms", self.at_ms, 0, MAX_INTEGER)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(service name, container id)."""
+        return (self.service, self.container)
+
+
+@dataclass(frozen=True, slots=True)
+class Ejected:
+    """A container whose connections failed: left out until a time; `times` in a row so far."""
+
+    service: str
+    container: str
+    until_ms: int
+    times: int = 1
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        _check_container_key(self)
+        check_integer("until_ms", self.until_ms, 0, MAX_INTEGER)
+        check_integer("times", self.times, 1, MAX_INTEGER)
+        check_text("reason", self.reason, shortest=0)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(service name, container id)."""
+        return (self.service, self.container)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Somebody wanted a service that had no container: when last, and how many packets in all."""
+
+    service: str
+    at_ms: int
+    packets: int = 1
+
+    def __post_init__(self) -> None:
+        check_name("service", self.service)
+        check_integer("at_ms", self.at_ms, 0, MAX_INTEGER)
+        check_integer("packets", self.packets, 1, MAX_INTEGER)
+
+    @property
+    def key(self) -> str:
+        """The service's name."""
+        return self.service
+
+
+def _check_container_key(record: AboutContainer) -> None:
+    check_name("service", record.service)
+    check_name("container", record.container)
+
+
+AboutContainer: TypeAlias = Report | Health | Connections | Ejected
+Record: TypeAlias = (
+    Global
+    | Service
+    | Container
+    | SlotTable
+    | Switch
+    | Port
+    | Leader
+    | Audit
+    | AboutContainer
+    | Demand
+)
 Intent: TypeAlias = Service | Container
+
+# Rows about one container, and about one service, with its key; they go when it goes.
+ABOUT_CONTAINER: tuple[type[AboutContainer], ...] = (Report, Health, Connections, Ejected)
 
 # Referenced tables come before the tables that refer to them.
 RECORD_CLASSES: tuple[type[Record], ...] = (
@@ -278,6 +523,8 @@ RECORD_CLASSES: tuple[type[Record], ...] = (
     Port,
     Leader,
     Audit,
+    *ABOUT_CONTAINER,
+    Demand,
 )
 
 

@@ -3,28 +3,35 @@
 Owns: the packaged schema, table names, and the translations row -> record and record -> columns.
 Must not know: transactions, connections or threads.
 
-A record field has the name of its column, and None means an empty optional column. The three other
-exceptions are spelled out below: a container's service, slots, and audit lines.
+A record field has the name of its column. An empty optional column means None, or the field's
+default where None is no value of it: so a database that was upgraded reads as intended. The other
+exceptions are spelled out below: a container's service, slots, policies, and audit lines.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from nib.errors import FieldError
+from nib.policy import Canary, Ejection, HealthCheck, policy_text, read_extra_ports, read_policy
 from nib.records import (
     RECORD_CLASSES,
     Audit,
+    Connections,
     Container,
+    Demand,
+    Ejected,
     Global,
+    Health,
     Leader,
     Port,
     Record,
+    Report,
     Service,
     SlotTable,
     Switch,
@@ -32,16 +39,23 @@ from nib.records import (
 
 DATABASE = "Prewire"
 SCHEMA_FILE = "prewire.ovsschema"
+_POLICIES: Mapping[str, type[Any]] = {
+    "health": HealthCheck,
+    "ejection": Ejection,
+    "canary": Canary,
+}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One table: its name, its columns in field order, which of them never change once written."""
+    """One table: its columns in field order, those that never change once written, and what an
+    empty optional column stands for."""
 
     kind: type[Record]
     table: str
     columns: tuple[str, ...]
     fixed: frozenset[str]
+    absent: Mapping[str, Any]
 
 
 def _layout(kind: type[Record], table: str, *fixed: str) -> Layout:
@@ -50,6 +64,7 @@ def _layout(kind: type[Record], table: str, *fixed: str) -> Layout:
         table=table,
         columns=tuple(field.name for field in fields(kind)),
         fixed=frozenset(fixed),
+        absent={f.name: None if f.default is MISSING else f.default for f in fields(kind)},
     )
 
 
@@ -64,6 +79,11 @@ LAYOUTS: Mapping[type[Record], Layout] = {
         _layout(Port, "Port", "switch", "name"),
         _layout(Leader, "Leader"),
         _layout(Audit, "Audit", "switch"),
+        _layout(Report, "Report", "service", "container"),
+        _layout(Health, "Health", "service", "container"),
+        _layout(Connections, "Connections", "service", "container"),
+        _layout(Ejected, "Ejected", "service", "container"),
+        _layout(Demand, "Demand", "service"),
     )
 }
 KINDS: Mapping[str, type[Record]] = {LAYOUTS[kind].table: kind for kind in RECORD_CLASSES}
@@ -103,9 +123,13 @@ def record_of_row(kind: type[Record], row: Any, service_name: Callable[[Any], st
         if column == "lines":
             values[column] = frozenset(atoms)
         else:
-            values[column] = atoms[0] if atoms else None
+            values[column] = atoms[0] if atoms else layout.absent[column]
     if kind is Container:
         values["service"] = service_name(values["service"])
+    elif kind is Service:
+        values["extra_ports"] = read_extra_ports(values["extra_ports"])
+        for column, policy in _POLICIES.items():
+            values[column] = read_policy(column, policy, values[column])
     elif kind is SlotTable:
         values["slots"] = _slots(values["slots"])
     return kind(**values)
@@ -130,6 +154,9 @@ def column_json(record: Record, service_ref: Callable[[str], Any]) -> dict[str, 
         values[column] = ["set", []] if value is None else value
     if isinstance(record, Container):
         values["service"] = service_ref(record.service)
+    elif isinstance(record, Service):
+        for column in ("extra_ports", *_POLICIES):
+            values[column] = policy_text(getattr(record, column))
     elif isinstance(record, SlotTable):
         values["slots"] = " ".join(str(number) for number in record.slots)
     elif isinstance(record, Audit):

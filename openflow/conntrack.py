@@ -17,7 +17,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from openflow.fields import CT_STATE_BITS, PROTO_ICMP, PROTO_TCP, PROTO_UDP
+from openflow.fields import CT_STATE_BITS, PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
 from openflow.packet import ACK, FIN, RST, SYN, SYN_ACK, Packet
 from openflow.text import TCP_FLAG_BITS
 from openflow.values import Ct, Nat
@@ -31,7 +31,8 @@ SNAT: Final = CT_STATE_BITS["snat"]
 DNAT: Final = CT_STATE_BITS["dnat"]
 
 _NEEDS_ACK: Final = FIN | TCP_FLAG_BITS["psh"] | TCP_FLAG_BITS["urg"]
-_ECHO: Final = {8: 0, 0: 8}  # an ICMP message's type and the type of its answer
+# Of ICMP only echo has connections: the field of its type, the request's and the reply's.
+_ECHO: Final = {PROTO_ICMP: ("icmp_type", 8, 0), PROTO_ICMPV6: ("icmpv6_type", 128, 129)}
 _UNTRACKED: Final = {"ct_state": 0, "ct_zone": 0, "ct_mark": 0, "ct_label": 0}
 
 
@@ -160,15 +161,18 @@ def _key(packet: Packet, zone: int) -> Tuple5 | None:
     addresses = packet[f"{family}_src"], packet[f"{family}_dst"]
     if ports:
         return Tuple5(zone, proto, *addresses, packet[ports[0]], packet[ports[1]])
-    if proto == PROTO_ICMP and packet["icmp_type"] in _ECHO:
-        return Tuple5(zone, proto, *addresses, packet["icmp_type"], _ECHO[packet["icmp_type"]])
+    field, request, reply = _ECHO.get(proto, ("", 0, 0))
+    kind = packet.get(field)
+    if kind in (request, reply):
+        return Tuple5(zone, proto, *addresses, kind, request + reply - kind)
     return None
 
 
 def _may_begin(packet: Packet) -> bool:
     """Whether a packet without a connection counts as new: all but what TCP cannot begin with."""
-    if packet["ip_proto"] == PROTO_ICMP:
-        return packet["icmp_type"] == 8
+    if packet["ip_proto"] in _ECHO:
+        field, request, _reply = _ECHO[packet["ip_proto"]]
+        return packet[field] == request
     flags = packet.get("tcp_flags")
     return flags is None or not (_is_nonsense(flags) or flags & SYN_ACK == SYN_ACK)
 

@@ -22,8 +22,11 @@ ETH_IPV6: Final = 0x86DD
 PROTO_ICMP: Final = 1
 PROTO_TCP: Final = 6
 PROTO_UDP: Final = 17
+PROTO_ICMPV6: Final = 58
 ARP_REQUEST: Final = 1
 ARP_REPLY: Final = 2
+ND_SOLICITATION: Final = 135
+ND_ADVERTISEMENT: Final = 136
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,20 @@ def _fields() -> dict[str, Field]:
         ("tcp_flags", 16, HEX, "tcp_flags", "tcp_flags_nxm", "NXM_NX_TCP_FLAGS"),
         ("icmp_type", 8, DECIMAL, "icmp_type", "icmpv4_type", "NXM_OF_ICMP_TYPE"),
         ("icmp_code", 8, DECIMAL, "icmp_code", "icmpv4_code", "NXM_OF_ICMP_CODE"),
+        ("icmpv6_type", 8, DECIMAL, "icmp_type", "icmpv6_type", "NXM_NX_ICMPV6_TYPE"),
+        ("icmpv6_code", 8, DECIMAL, "icmp_code", "icmpv6_code", "NXM_NX_ICMPV6_CODE"),
+        ("nd_target", 128, IPV6, "nd_target", "ipv6_nd_target", "NXM_NX_ND_TARGET"),
+        ("nd_sll", 48, MAC, "nd_sll", "ipv6_nd_sll", "NXM_NX_ND_SLL"),
+        ("nd_tll", 48, MAC, "nd_tll", "ipv6_nd_tll", "NXM_NX_ND_TLL"),
+        ("nd_reserved", 32, HEX, "nd_reserved", "nd_reserved", "ERICOXM_OF_ICMPV6_ND_RESERVED"),
+        (
+            "nd_options_type",
+            8,
+            DECIMAL,
+            "nd_options_type",
+            "nd_options_type",
+            "ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE",
+        ),
         ("arp_op", 16, DECIMAL, "arp_op", "arp_op", "NXM_OF_ARP_OP"),
         ("arp_spa", 32, IPV4, "arp_spa", "arp_spa", "NXM_OF_ARP_SPA"),
         ("arp_tpa", 32, IPV4, "arp_tpa", "arp_tpa", "NXM_OF_ARP_TPA"),
@@ -150,6 +167,9 @@ def _fields() -> dict[str, Field]:
         ("pkt_mark", 32, HEX, "pkt_mark", "pkt_mark", "NXM_NX_PKT_MARK"),
     ]
     rows += [(f"reg{n}", 32, HEX, f"reg{n}", f"reg{n}", f"NXM_NX_REG{n}") for n in range(16)]
+    rows += [
+        (f"xxreg{n}", 128, HEX, f"xxreg{n}", f"xxreg{n}", f"NXM_NX_XXREG{n}") for n in range(4)
+    ]
     return {row[0]: Field(*row) for row in rows}
 
 
@@ -194,28 +214,53 @@ def whole(name: str) -> Subfield:
 # ---------------------------------------------------------------------------------------------
 # The register map. Every register bit the pipeline uses is named here and nowhere else.
 #
-# reg0         ENDPOINT      container number chosen by the group or recalled from conntrack
-# reg1[0..15]  OUT_PORT      OpenFlow port number that the packet leaves by
-# reg2         REPLY_SOURCE  a container's own address, kept while its reply is looked up
-# reg3[0..15]  REPLY_PORT    a container's own port, kept likewise
+# reg0          ENDPOINT       container number chosen by the group or recalled from conntrack;
+#                              in table empty: the number of the service
+# reg1[0..15]   OUT_PORT       OpenFlow port number that the packet leaves by
+# reg1[16]      HAIRPIN        1: a container answers its own connection to a VIP
+# reg2          REPLY_SOURCE   a container's own IPv4 address, kept while its reply is looked up
+# reg3[0..15]   REPLY_PORT     a container's own port, kept likewise
+# reg3[16..31]  ASKING_PORT    a client's port, kept while its address alone chooses a slot
+# reg4..reg7    REPLY_SOURCE6  a container's own IPv6 address (xxreg1 spans these four)
 # ---------------------------------------------------------------------------------------------
 ENDPOINT: Final = Subfield("reg0", 0, 32, "endpoint")
 OUT_PORT: Final = Subfield("reg1", 0, 16, "out_port")
+HAIRPIN: Final = Subfield("reg1", 16, 1, "hairpin")
 REPLY_SOURCE: Final = Subfield("reg2", 0, 32, "reply_source")
 REPLY_PORT: Final = Subfield("reg3", 0, 16, "reply_port")
+ASKING_PORT: Final = Subfield("reg3", 16, 16, "asking_port")
+REPLY_SOURCE6: Final = Subfield("xxreg1", 0, 128, "reply_source6")
 
 
-# What conntrack remembers of a connection:
+# What conntrack remembers of a connection between a client and a VIP (a switch's own zone):
 #
 # ct_mark            CT_MARK      the number of the container chosen
 # ct_label[0..47]    CLIENT_MAC   the client's MAC address: replies go back to it
 # ct_label[48..63]   CLIENT_PORT  the port the client's packets come in by: replies leave by it
+#
+# and, where a container's port stands behind several ports of VIPs, of the same connection between
+# the client and the container's own address (the zone with the highest bit set):
+#
+# ct_mark            CT_MARK      the number of the container
+# ct_label[0..15]    ORIGIN_PORT  the port of the VIP that the connection was made to
 CT_MARK: Final = whole("ct_mark")
 CLIENT_MAC: Final = Subfield("ct_label", 0, 48, "client_mac")
 CLIENT_PORT: Final = Subfield("ct_label", 48, 16, "client_port")
+ORIGIN_PORT: Final = Subfield("ct_label", 0, 16, "origin_port")
 
 # The low half of in_port: all that Open vSwitch's port numbers need, as wide as CLIENT_PORT.
 IN_PORT_NUMBER: Final = Subfield("in_port", 0, 16)
 
 # Subfields with a name of their own in texts for people.
-NAMED: Final = (ENDPOINT, OUT_PORT, REPLY_SOURCE, REPLY_PORT, CLIENT_MAC, CLIENT_PORT)
+NAMED: Final = (
+    ENDPOINT,
+    OUT_PORT,
+    HAIRPIN,
+    REPLY_SOURCE,
+    REPLY_PORT,
+    ASKING_PORT,
+    REPLY_SOURCE6,
+    CLIENT_MAC,
+    CLIENT_PORT,
+    ORIGIN_PORT,
+)

@@ -281,7 +281,9 @@ class _Walk:
         came_by = traveller.packet["in_port"]
         if port is None or port == came_by:
             return
-        leaves_by = came_by if port == IN_PORT else port
+        leaves_by = _port(came_by) if port == IN_PORT else port
+        if leaves_by is None:
+            return
         self.outputs.append(
             Sent(leaves_by, traveller.packet, traveller.queue, traveller.meters, traveller.fork)
         )

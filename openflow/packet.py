@@ -1,14 +1,15 @@
 """One packet as the pipeline sees it: header, metadata and register values by field name.
 
 A header field is there only in packets that have that header, so that a match on `tcp_dst` never
-takes a UDP packet. Metadata and registers are always there, 0 until something writes them.
+takes a UDP packet. Metadata and registers are always there, 0 until something writes them; `xxreg0`
+to `xxreg3` are four registers each, the first of them its highest bits.
 
 Must not know: flows, tables, what is done with a packet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from openflow.fields import (
@@ -17,7 +18,10 @@ from openflow.fields import (
     ETH_IP,
     ETH_IPV6,
     FIELDS,
+    ND_ADVERTISEMENT,
+    ND_SOLICITATION,
     PROTO_ICMP,
+    PROTO_ICMPV6,
     PROTO_TCP,
     PROTO_UDP,
     Subfield,
@@ -44,12 +48,25 @@ _TRANSPORT: Final[dict[int, tuple[str, ...]]] = {
     PROTO_UDP: ("udp_src", "udp_dst"),
 }
 _ICMP: Final = ("icmp_type", "icmp_code")
+_ICMPV6: Final = ("icmpv6_type", "icmpv6_code")
+_ND: Final = ("nd_target", "nd_sll", "nd_tll", "nd_reserved", "nd_options_type")
+# An option of neighbour discovery, and the only type of message in which a switch sees it.
+_ND_OPTIONS: Final = {"nd_sll": ND_SOLICITATION, "nd_tll": ND_ADVERTISEMENT}
+_SPANS: Final = {
+    f"xxreg{n}": tuple(f"reg{part}" for part in range(4 * n, 4 * n + 4)) for n in range(4)
+}
 _IS_METADATA: Final = frozenset(
     name
     for name in FIELDS
     if name.startswith(("reg", "ct_")) or name in ("metadata", "pkt_mark", "in_port")
 )
-_DEFAULTS: Final = {"nw_ttl": 64, "tcp_flags": SYN, "icmp_type": 8, "arp_op": ARP_REQUEST}
+_DEFAULTS: Final = {
+    "nw_ttl": 64,
+    "tcp_flags": SYN,
+    "icmp_type": 8,
+    "icmpv6_type": 128,
+    "arp_op": ARP_REQUEST,
+}
 
 
 class Packet(Mapping[str, int]):
@@ -64,14 +81,16 @@ class Packet(Mapping[str, int]):
 
     def __getitem__(self, name: str) -> int:
         found = self._values.get(name)
-        if found is None and name in _IS_METADATA:
+        if found is not None:
+            return found
+        if name in _IS_METADATA:
             return 0
-        if found is None:
-            raise KeyError(name)
-        return found
+        return _joined(self[part] for part in _SPANS[name])
 
     def __contains__(self, name: object) -> bool:
-        return name in self._values or name in _IS_METADATA
+        if name in _ND_OPTIONS and self._values.get("icmpv6_type") != _ND_OPTIONS[name]:
+            return False
+        return name in self._values or name in _IS_METADATA or name in _SPANS
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
@@ -90,7 +109,7 @@ class Packet(Mapping[str, int]):
         absent = [name for name in values if name not in self]
         if absent:
             raise ValueError(f"{packet_text(self)} has no {', '.join(absent)}")
-        return Packet({**self._values, **values})
+        return Packet({**self._values, **_split(values)})
 
     def read(self, bits: Subfield) -> int:
         """The value of some bits of a field; 0 where the packet lacks the header."""
@@ -101,12 +120,14 @@ class Packet(Mapping[str, int]):
         if bits.field not in self:
             return self
         kept = self[bits.field] & ~(bits.mask << bits.start)
-        return Packet({**self._values, bits.field: kept | value << bits.start})
+        return self.having(**{bits.field: kept | value << bits.start})
 
     def after(self, action: SetField | Move) -> Packet:
-        """The packet with an action's bits written; unchanged where it lacks the header."""
+        """The packet with an action's bits written; unchanged where it lacks a header."""
         if isinstance(action, SetField):
             return self.written(action.target, action.value)
+        if action.source.field not in self:
+            return self
         return self.written(action.target, self.read(action.source))
 
     def satisfies(self, wanted: Match) -> bool:
@@ -120,7 +141,8 @@ class Packet(Mapping[str, int]):
 def packet(**fields: int | str) -> Packet:
     """A packet of the kind that eth_type and ip_proto say, other headers 0.
 
-    nw_ttl is 64 unless given, tcp_flags SYN, icmp_type an echo request, arp_op a request.
+    nw_ttl is 64 unless given, tcp_flags SYN, icmp_type and icmpv6_type an echo request, arp_op a
+    request.
     ValueError for a field that such a packet does not have; KeyError for an unknown one.
     """
     given = {entry.field: entry.value for entry in match(**fields)}
@@ -144,6 +166,30 @@ def udp(**fields: int | str) -> Packet:
 def icmp(**fields: int | str) -> Packet:
     """An ICMP packet over IPv4; an echo request unless `icmp_type` is given."""
     return packet(eth_type=ETH_IP, ip_proto=PROTO_ICMP, **fields)
+
+
+def tcp6(**fields: int | str) -> Packet:
+    """A TCP packet over IPv6; `tcp_flags` is SYN unless given."""
+    return packet(eth_type=ETH_IPV6, ip_proto=PROTO_TCP, **fields)
+
+
+def udp6(**fields: int | str) -> Packet:
+    """A UDP packet over IPv6."""
+    return packet(eth_type=ETH_IPV6, ip_proto=PROTO_UDP, **fields)
+
+
+def icmp6(**fields: int | str) -> Packet:
+    """An ICMPv6 packet; an echo request unless `icmpv6_type` is given."""
+    return packet(eth_type=ETH_IPV6, ip_proto=PROTO_ICMPV6, **fields)
+
+
+def solicitation(**fields: int | str) -> Packet:
+    """A neighbour solicitation (RFC 4861 section 4.3) with the sender's MAC address in its option.
+
+    Without `nd_sll` it has no option; a hop limit of 255 is what makes it valid.
+    """
+    option = {"nd_options_type": 1} if "nd_sll" in fields else {}
+    return icmp6(icmpv6_type=ND_SOLICITATION, **({"nw_ttl": 255} | option | fields))
 
 
 def arp(**fields: int | str) -> Packet:
@@ -177,8 +223,28 @@ def packet_text(shown: Packet) -> str:
         if value or name in _DEFAULTS
     )
     text = match_text(Match(tuple(sorted(entries))), "ovs")
-    # where it wants a packet and no match, ofproto/trace takes tp_src and tp_dst for TCP's alone
+    # where it wants a packet and no match, ofproto/trace takes names that dumps share for TCP's and
+    # ICMP's alone
+    if "icmpv6_type" in shown:
+        return text.replace(",icmp_", ",icmpv6_")
     return text.replace(",tp_", ",udp_") if "udp_src" in shown else text
+
+
+def _joined(registers: Iterable[int]) -> int:
+    """The value of registers that stand side by side, the first of them highest."""
+    value = 0
+    for register in registers:
+        value = value << 32 | register
+    return value
+
+
+def _split(values: Mapping[str, int]) -> dict[str, int]:
+    """The values with those of xxreg0..3 given to the registers they consist of."""
+    plain = {name: value for name, value in values.items() if name not in _SPANS}
+    for name in values.keys() & _SPANS.keys():
+        shifts = zip(_SPANS[name], (96, 64, 32, 0), strict=True)
+        plain |= {part: values[name] >> shift & 0xFFFF_FFFF for part, shift in shifts}
+    return plain
 
 
 def _headers(given: Mapping[str, int]) -> tuple[str, ...]:
@@ -188,4 +254,11 @@ def _headers(given: Mapping[str, int]) -> tuple[str, ...]:
     protocol = given.get("ip_proto", 0)
     if given["eth_type"] == ETH_IP and protocol == PROTO_ICMP:
         return (*headers, *_ICMP)
+    if given["eth_type"] == ETH_IPV6 and protocol == PROTO_ICMPV6:
+        return (*headers, *_ICMPV6, *_nd_headers(given))
     return (*headers, *_TRANSPORT.get(protocol, ()))
+
+
+def _nd_headers(given: Mapping[str, int]) -> tuple[str, ...]:
+    is_nd = given.get("icmpv6_type") in _ND_OPTIONS.values() and not given.get("icmpv6_code")
+    return _ND if is_nd else ()

@@ -39,6 +39,7 @@ from openflow.values import (
 
 DEFAULT_PRIORITY: Final = 32768
 
+_SHARED: Final = {FIELDS[field].match for field in TRANSPORT_FIELDS}
 _STATISTICS: Final = {"duration", "n_packets", "n_bytes", "idle_age", "hard_age"}
 _GROUP_KINDS: Final[dict[str, GroupKind]] = {
     "select": "select",
@@ -141,7 +142,7 @@ def _match(words: list[str]) -> Match:
             _add(fields, "eth_type", (eth_type, FIELDS["eth_type"].full_mask), word)
             if ip_proto is not None:
                 _add(fields, "ip_proto", (ip_proto, FIELDS["ip_proto"].full_mask), word)
-        elif name in ("tp_src", "tp_dst"):
+        elif name in _SHARED:
             transport.append(word)
         elif name == "nw_tos":
             _add(fields, "ip_dscp", (number(value, word) >> 2, FIELDS["ip_dscp"].full_mask), word)
@@ -155,12 +156,22 @@ def _match(words: list[str]) -> Match:
             raise ValueError(f"{word!r} is not known in a match")
     protocol = fields.get("ip_proto", (None, 0))[0]
     for word in transport:
-        ports = [name for name, proto in TRANSPORT_FIELDS.items() if proto == protocol]
-        field = next((name for name in ports if name.endswith(word[2:6])), None)
+        name, _, value = word.partition("=")
+        field = _of_protocol(name, protocol)
         if field is None:
             raise ValueError(f"{word!r} needs tcp or udp beside it")
-        _add(fields, field, _read(FIELDS[field], word[7:], word), word)
+        _add(fields, field, _read(FIELDS[field], value, word), word)
     return match(**fields)
+
+
+def _of_protocol(name: str, protocol: int | None) -> str | None:
+    """The field that a shared name stands for beside an ip_proto; icmp_type is also one itself."""
+    fields = (
+        field
+        for field, proto in TRANSPORT_FIELDS.items()
+        if proto == protocol and FIELDS[field].match == name
+    )
+    return next(fields, name if name in FIELDS else None)
 
 
 def _add(fields: dict[str, tuple[int, int]], name: str, given: tuple[int, int], word: str) -> None:

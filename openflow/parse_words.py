@@ -18,11 +18,11 @@ LABELS: Final = {named.label: named for named in NAMED}
 
 
 def _aliases() -> dict[str, str]:
-    names: dict[str, str] = {}
+    names = {name: name for name in FIELDS}
     for name, declared in FIELDS.items():
-        for alias in (name, declared.match, declared.oxm, declared.nxm):
+        for alias in (declared.match, declared.oxm, declared.nxm):
             if not alias.startswith("tp_"):
-                names[alias] = name
+                names.setdefault(alias, name)
     return names
 
 

@@ -27,13 +27,27 @@ class Table:
 
 CLASSIFY: Final = Table(0, "classify", "ryu_apps.forwarding", "sorts packets by kind", "forward")
 ARP: Final = Table(
-    10, "arp", "gateway_lb.pipeline", "answers ARP for VIPs and containers", "forward"
+    10,
+    "arp",
+    "gateway_lb.neighbours",
+    "answers ARP and neighbour solicitations for VIPs and containers",
+    "conntrack",
+)
+ADVERTISE: Final = Table(
+    15, "advertise", "gateway_lb.neighbours", "completes a neighbour advertisement", DROP
 )
 CONNTRACK: Final = Table(
     20,
     "conntrack",
     "gateway_lb.pipeline",
     "sends packets to a VIP, and replies of containers restored to it, through conntrack",
+    "forward",
+)
+ORIGIN: Final = Table(
+    25,
+    "origin",
+    "gateway_lb.replies",
+    "restores replies of a container port that stands behind several ports of VIPs",
     "forward",
 )
 SERVICE: Final = Table(
@@ -43,11 +57,25 @@ SERVICE: Final = Table(
     "a new connection chooses a container by the service's group; an established one recalls it",
     DROP,
 )
+RECALL: Final = Table(
+    35,
+    "recall",
+    "gateway_lb.pipeline",
+    "UDP whose container is gone chooses another",
+    DROP,
+)
 REMEMBER: Final = Table(
     40,
     "remember",
     "gateway_lb.pipeline",
     "commits a new connection with its container number",
+    DROP,
+)
+EMPTY: Final = Table(
+    45,
+    "empty",
+    "gateway_lb.pipeline",
+    "tells the controller of connections to services without a container",
     DROP,
 )
 ENDPOINT: Final = Table(
@@ -56,7 +84,7 @@ ENDPOINT: Final = Table(
 REPLY: Final = Table(
     60,
     "reply",
-    "gateway_lb.pipeline",
+    "gateway_lb.replies",
     "passes replies that conntrack knows; restores the source of those it does not",
     DROP,
 )
@@ -68,9 +96,13 @@ OUTPUT: Final = Table(100, "output", "ryu_apps.forwarding", "sends out of the po
 PIPELINE: Final = (
     CLASSIFY,
     ARP,
+    ADVERTISE,
     CONNTRACK,
+    ORIGIN,
     SERVICE,
+    RECALL,
     REMEMBER,
+    EMPTY,
     ENDPOINT,
     REPLY,
     FORWARD,

@@ -24,6 +24,7 @@ from openflow.fields import (
     MAC,
     NAMED,
     PROTO_ICMP,
+    PROTO_ICMPV6,
     PROTO_TCP,
     PROTO_UDP,
     Field,
@@ -65,7 +66,7 @@ SHORTHANDS: Final[dict[str, tuple[int, int | None]]] = {
     "tcp": (ETH_IP, PROTO_TCP),
     "udp": (ETH_IP, PROTO_UDP),
     "sctp": (ETH_IP, 132),
-    "icmp6": (ETH_IPV6, 58),
+    "icmp6": (ETH_IPV6, PROTO_ICMPV6),
     "tcp6": (ETH_IPV6, PROTO_TCP),
     "udp6": (ETH_IPV6, PROTO_UDP),
     "sctp6": (ETH_IPV6, 132),
@@ -86,12 +87,14 @@ TCP_FLAG_BITS: Final = {
 }
 FLAG_FIELDS: Final = {"ct_state": CT_STATE_BITS, "tcp_flags": TCP_FLAG_BITS}
 
-# Fields that a transport protocol gives its own name but dumps call tp_src and tp_dst.
+# Fields that several protocols have, each under a name of its own; dumps give them one name.
 TRANSPORT_FIELDS: Final = {
     "tcp_src": PROTO_TCP,
     "tcp_dst": PROTO_TCP,
     "udp_src": PROTO_UDP,
     "udp_dst": PROTO_UDP,
+    "icmpv6_type": PROTO_ICMPV6,
+    "icmpv6_code": PROTO_ICMPV6,
 }
 _FIELD_ORDER: Final = {name: place for place, name in enumerate(FIELDS)}
 

@@ -60,13 +60,15 @@ def match(**fields: int | str | tuple[int, int]) -> Match:
 
     Values are ints, texts in the field's own form ("10.0.0.1", "02:00:00:00:00:01", and for
     ct_state "+trk+new"), or (value, mask). KeyError for an unknown field, ValueError for a value
-    that does not fit its width.
+    that does not fit its width, and for xxreg0..3.
     """
     return Match(tuple(sorted(_entry(name, value) for name, value in fields.items())))
 
 
 def _entry(name: str, given: int | str | tuple[int, int]) -> FieldMatch:
     declared = FIELDS[name]
+    if name.startswith("xxreg"):
+        raise ValueError(f"{name} is no field to match on: a switch reports its four registers")
     mask = declared.full_mask
     if isinstance(given, tuple):
         value, mask = given

@@ -10,14 +10,14 @@ Must not know: what is installed, how it is sent.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
-from gateway_lb import pipeline
-from gateway_lb.lifecycle import is_ready
-from gateway_lb.pipeline import Placed
+from gateway_lb import neighbours, pipeline, replies
+from gateway_lb.endpoints import Placed
 from gateway_lb.placement import port_of
-from gateway_lb.slots import slot_table
+from gateway_lb.replies import Front
 from nib.mirror import Lookups, RowChange
 from nib.records import Container, Port, Record, Service, SlotTable, Switch
 from openflow.values import Rules, merged
@@ -57,15 +57,26 @@ def _units_of(record: Record, view: Lookups) -> Iterator[Unit]:
         case Service():
             yield Unit("service", record.name)
             yield Unit("vip", record.vip)
+            for container in view.containers_of(record.name):
+                yield from _units_at(container.address, view)
         case Container():
             yield Unit("service", record.service)
-            yield Unit("host", record.address)
+            yield from _units_at(record.address, view)
         case SlotTable():
             yield Unit("service", record.service)
         case Port():
             yield from (Unit("service", name) for name in services_on(record, view))
+            if record.iface_id == health_iface(record.switch):
+                yield from (Unit("vip", service.vip) for service in view.all(Service))
         case _:
             pass
+
+
+def _units_at(address: str, view: Lookups) -> Iterator[Unit]:
+    """What depends on who stands behind the ports of a container's address."""
+    yield Unit("host", address)
+    for container in view.containers_at(address):
+        yield Unit("service", container.service)
 
 
 def services_on(port: Port, view: Lookups) -> set[str]:
@@ -83,9 +94,9 @@ def unit_rules(unit: Unit, view: Lookups, switch: Switch) -> Rules:
         case "base":
             return merged((forwarding.base_rules(), pipeline.base_rules()))
         case "vip":
-            return pipeline.vip_rules(unit.name) if view.services_at_vip(unit.name) else Rules()
+            return _vip_rules(unit.name, view, switch)
         case "host":
-            return _host_rules(unit.name, view)
+            return _host_rules(unit.name, view, switch)
         case "service":
             return _service_rules(unit.name, view, switch)
 
@@ -95,22 +106,35 @@ def compile_state(view: Lookups, switch: Switch) -> dict[Unit, Rules]:
     return {unit: unit_rules(unit, view, switch) for unit in all_units(view)}
 
 
-def next_slots(service: str, view: Lookups) -> SlotTable | None:
-    """The service's slot table after the one in the view; None where the service is gone."""
-    if view.get(Service, service) is None:
-        return None
-    before = view.get(SlotTable, service)
-    weights = {
-        container.number: 1
-        for container in view.containers_of(service)
-        if is_ready(container) and port_of(container, view) is not None
-    }
-    return SlotTable(service, slot_table(before.slots if before else (), weights))
+def health_iface(dpid: str) -> str:
+    """The iface-id of the node agent's interface in a switch."""
+    return f"prewire-health-{dpid}"
 
 
-def _host_rules(address: str, view: Lookups) -> Rules:
-    macs = sorted({container.mac for container in view.containers_at(address)})
-    return pipeline.host_rules(address, macs[0]) if macs else Rules()
+def _vip_rules(vip: str, view: Lookups, switch: Switch) -> Rules:
+    if not view.services_at_vip(vip):
+        return Rules()
+    port = view.port_with_iface(health_iface(switch.dpid))
+    if port is None or port.switch != switch.dpid or port.attached_mac is None:
+        return neighbours.vip_rules(vip)
+    return neighbours.vip_rules(vip, (port.number, port.attached_mac))
+
+
+def _host_rules(address: str, view: Lookups, switch: Switch) -> Rules:
+    containers = sorted(view.containers_at(address), key=lambda container: container.number)
+    if not containers:
+        return Rules()
+    mac = min(container.mac for container in containers)
+    return replies.host_rules(address, _fronts(containers, view), mac, switch.ct_zone)
+
+
+def _fronts(containers: Iterable[Container], view: Lookups) -> list[Front]:
+    """Every port of a VIP that leads to one of these containers."""
+    return [
+        front
+        for container in containers
+        for front in replies.fronts_of(view.need(Service, container.service), container)
+    ]
 
 
 def _service_rules(name: str, view: Lookups, switch: Switch) -> Rules:
@@ -118,14 +142,23 @@ def _service_rules(name: str, view: Lookups, switch: Switch) -> Rules:
     if service is None:
         return Rules()
     table = view.get(SlotTable, name)
-    placed = _placed(view.containers_of(name), view, switch)
+    placed = [
+        _placed(container, view, switch)
+        for container in sorted(view.containers_of(name), key=lambda container: container.number)
+    ]
     return pipeline.service_rules(service, placed, table.slots if table else (), switch.ct_zone)
 
 
-def _placed(containers: Iterable[Container], view: Lookups, switch: Switch) -> list[Placed]:
-    result = []
-    for container in sorted(containers, key=lambda container: container.number):
-        port = port_of(container, view)
-        here = port is not None and port.switch == switch.dpid
-        result.append(Placed(container, port.number if port is not None and here else None))
-    return result
+def _placed(container: Container, view: Lookups, switch: Switch) -> Placed:
+    port = port_of(container, view)
+    here = port is not None and port.switch == switch.dpid
+    return Placed(
+        container, port.number if port is not None and here else None, _shared(container, view)
+    )
+
+
+def _shared(container: Container, view: Lookups) -> frozenset[tuple[str, int]]:
+    """The container's ports that several ports of VIPs lead to."""
+    fronts = _fronts(view.containers_at(container.address), view)
+    leading = Counter((front.protocol, front.target) for front in fronts)
+    return frozenset(port for port, count in leading.items() if count > 1)

@@ -6,10 +6,38 @@ ordinary learning switch does it (NORMAL): it keeps flowing whatever happens to 
 
 from __future__ import annotations
 
+from typing import Final
+
 from openflow import tables
 from openflow.cookies import Cookie, Kind
-from openflow.fields import ETH_ARP, ETH_IP, OUT_PORT
-from openflow.values import NORMAL, Action, Flow, Goto, Match, Output, OutputField, Rules, match
+from openflow.fields import (
+    ETH_ARP,
+    ETH_IP,
+    ETH_IPV6,
+    IN_PORT_NUMBER,
+    ND_SOLICITATION,
+    OUT_PORT,
+    PROTO_ICMPV6,
+)
+from openflow.values import (
+    NORMAL,
+    Action,
+    Flow,
+    Goto,
+    Match,
+    Output,
+    OutputField,
+    Rules,
+    SetField,
+    match,
+)
+
+_SOLICITATIONS: Final = match(
+    eth_type=ETH_IPV6, ip_proto=PROTO_ICMPV6, icmpv6_type=ND_SOLICITATION, icmpv6_code=0
+)
+
+# A packet may leave by the port it came in by: a switch would not send it where it came from.
+_FROM_NOWHERE: Final = SetField(IN_PORT_NUMBER, 0xFFFF)
 
 
 def base_rules() -> Rules:
@@ -17,8 +45,10 @@ def base_rules() -> Rules:
     return Rules(
         (
             _flow(tables.CLASSIFY, 100, match(eth_type=ETH_ARP), Goto(tables.ARP.number)),
+            _flow(tables.CLASSIFY, 110, _SOLICITATIONS, Goto(tables.ARP.number)),
             _flow(tables.CLASSIFY, 100, match(eth_type=ETH_IP), Goto(tables.CONNTRACK.number)),
-            _flow(tables.OUTPUT, 100, match(), OutputField(OUT_PORT)),
+            _flow(tables.CLASSIFY, 100, match(eth_type=ETH_IPV6), Goto(tables.CONNTRACK.number)),
+            _flow(tables.OUTPUT, 100, match(), _FROM_NOWHERE, OutputField(OUT_PORT)),
             *(_flow(table, 0, match(), *_miss(table)) for table in tables.PIPELINE),
         )
     )

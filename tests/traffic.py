@@ -10,20 +10,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gateway_lb.pipeline import VIP_MAC
+from gateway_lb.families import IPV6, PROTOCOLS, Family, family_of
+from gateway_lb.neighbours import VIP_MAC
 from nib.records import Service
 from openflow import tables
 from openflow.conntrack import Conntrack
-from openflow.fields import IPV4, MAC
+from openflow.fields import FIELDS, MAC
 from openflow.index import Index
 from openflow.interpreter import Choose, Sent, choose_by_hash, run
-from openflow.packet import ACK, SYN, SYN_ACK, Packet, packet_text, tcp, udp
-from openflow.values import NORMAL, Rules
+from openflow.packet import ACK, SYN, SYN_ACK, Packet, packet_text
+from openflow.packet import packet as packet_of
+from openflow.values import CONTROLLER, NORMAL, Resubmit, Rules
 
 # By which port replies of containers behind other switches come in.
 TRUNK: Final = 60
 
 _INSIDE: Final = ("reg", "ct_", "metadata", "pkt_mark", "in_port")
+
+_TO_CONTAINER: Final = Resubmit(tables.REMEMBER.number)
 
 # A packet passes every table at most twice (before and after conntrack) and the group's detour.
 _MOST_STEPS: Final = 2 * len(tables.PIPELINE)
@@ -57,6 +61,7 @@ class Client:
     in_port: int = 50
     port: int = 40_000
     address: str = "10.9.0.1"
+    address6: str = "fd09::1"
     mac: str = "02:00:00:00:09:01"
 
 
@@ -78,10 +83,26 @@ class Dialogue:
     wire: Wire
     client: Client
     service: Service
+    port: int
+    protocol: str
+
+    @property
+    def family(self) -> Family:
+        return family_of(self.service.vip)
+
+    @property
+    def client_address(self) -> str:
+        return self.client.address6 if self.family is IPV6 else self.client.address
 
     def opened(self, choose: Choose = choose_by_hash) -> Where | None:
-        """The first packet."""
+        """The first packet; None: it reaches nobody, but perhaps the controller."""
         return self._to_vip(SYN, choose)
+
+    def told(self, flags: int = SYN) -> bool:
+        """Whether a packet goes to the controller, as the client sent it."""
+        given = self.given(flags)
+        sent = self.wire.send(given)
+        return sent is not None and sent.port == CONTROLLER and same_outside(sent.packet, given)
 
     def more(self) -> Where | None:
         """A later packet of the client."""
@@ -89,7 +110,7 @@ class Dialogue:
 
     def answered(self, by: Where, flags: int = SYN_ACK) -> bool:
         """Whether the container's reply reaches the client, by its port, as the VIP's."""
-        reply = self._reply(by, flags)
+        reply = self.reply(by, flags)
         sent = self.wire.send(reply)
         return (
             sent is not None
@@ -105,49 +126,54 @@ class Dialogue:
         return where if self.more() == where else None
 
     def _to_vip(self, flags: int, choose: Choose) -> Where | None:
-        given = self._packet(
+        given = self.given(flags)
+        sent = self.wire.send(given, choose)
+        if sent is None or sent.port == CONTROLLER:
+            return None
+        for name in ("eth_src", self.family.src, f"{self.protocol}_src"):
+            assert sent.packet[name] == given[name], f"{name} of the client was changed"
+        return Where(
+            MAC.show(sent.packet["eth_dst"]),
+            FIELDS[self.family.dst].form.show(sent.packet[self.family.dst]),
+            sent.packet[f"{self.protocol}_dst"],
+            None if sent.port == NORMAL else sent.port,
+        )
+
+    def given(self, flags: int) -> Packet:
+        """A packet of the client."""
+        return self._packet(
             flags,
             in_port=self.client.in_port,
             eth_src=self.client.mac,
             eth_dst=VIP_MAC,
-            ip_src=self.client.address,
-            ip_dst=self.service.vip,
-            src=self.client.port,
-            dst=self.service.port,
-        )
-        sent = self.wire.send(given, choose)
-        if sent is None:
-            return None
-        for name in ("eth_src", "ip_src", f"{self.service.protocol}_src"):
-            assert sent.packet[name] == given[name], f"{name} of the client was changed"
-        return Where(
-            MAC.show(sent.packet["eth_dst"]),
-            IPV4.show(sent.packet["ip_dst"]),
-            sent.packet[f"{self.service.protocol}_dst"],
-            None if sent.port == NORMAL else sent.port,
+            src=(self.client_address, self.client.port),
+            dst=(self.service.vip, self.port),
         )
 
-    def _reply(self, by: Where, flags: int) -> Packet:
+    def reply(self, by: Where, flags: int) -> Packet:
+        """A packet of the container."""
         return self._packet(
             flags,
             in_port=TRUNK if by.port is None else by.port,
             eth_src=by.mac,
             eth_dst=self.client.mac,
-            ip_src=by.address,
-            ip_dst=self.client.address,
-            src=by.port_number,
-            dst=self.client.port,
+            src=(by.address, by.port_number),
+            dst=(self.client_address, self.client.port),
         )
 
     def _reply_of_vip(self, reply: Packet) -> Packet:
-        fields = {"ip_src": IPV4.read(self.service.vip), "eth_src": MAC.read(VIP_MAC)}
-        fields |= {f"{self.service.protocol}_src": self.service.port}
-        return reply.having(eth_dst=MAC.read(self.client.mac), **fields)
+        vip = FIELDS[self.family.src].form.read(self.service.vip)
+        fields = {self.family.src: vip, f"{self.protocol}_src": self.port}
+        return reply.having(eth_src=MAC.read(VIP_MAC), eth_dst=MAC.read(self.client.mac), **fields)
 
-    def _packet(self, flags: int, *, src: int, dst: int, **fields: int | str) -> Packet:
-        if self.service.protocol == "udp":
-            return udp(udp_src=src, udp_dst=dst, **fields)
-        return tcp(tcp_src=src, tcp_dst=dst, tcp_flags=flags, **fields)
+    def _packet(
+        self, flags: int, *, src: tuple[str, int], dst: tuple[str, int], **fields: int | str
+    ) -> Packet:
+        fields |= {self.family.src: src[0], self.family.dst: dst[0]}
+        fields |= {f"{self.protocol}_src": src[1], f"{self.protocol}_dst": dst[1]}
+        if self.protocol == "tcp":
+            fields["tcp_flags"] = flags
+        return packet_of(eth_type=self.family.eth_type, ip_proto=PROTOCOLS[self.protocol], **fields)
 
 
 def same_outside(one: Packet, other: Packet) -> bool:
@@ -159,10 +185,15 @@ def same_outside(one: Packet, other: Packet) -> bool:
     return seen[0] == seen[1]
 
 
+def connection(wire: Wire, client: Client, service: Service) -> Dialogue:
+    """A connection to the service's own port."""
+    return Dialogue(wire, client, service, service.port, service.protocol)
+
+
 def slot_choices(wire: Wire, group_id: int) -> Iterable[Choose]:
-    """One choice for each different bucket of a group."""
+    """One choice for each different bucket of a group that leads to a container."""
     group = wire.index.groups.get(group_id)
-    buckets = group.buckets if group else ()
+    buckets = [each for each in group.buckets if each.actions[-1] == _TO_CONTAINER] if group else []
     first = {bucket: slot for slot, bucket in reversed(list(enumerate(buckets)))}
     return [_always(slot) for slot in first.values()]
 

@@ -12,7 +12,8 @@ from nib.mirror import RowChange
 from nib.records import Service, Switch
 from openflow.text import actions_text, rules_text
 from openflow.values import Group, Rules
-from ryu_apps.compile import BASE, Unit, next_slots, unit_rules
+from ryu_apps.compile import BASE, Unit, unit_rules
+from ryu_apps.dealing import next_slots
 from tests.nib_strategies import (
     HERE,
     THERE,

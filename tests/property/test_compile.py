@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lb.lifecycle import is_ready
-from gateway_lb.pipeline import VIP_MAC, group_id
+from gateway_lb.neighbours import VIP_MAC
+from gateway_lb.pipeline import group_id
 from gateway_lb.placement import port_of
 from nib.mirror import RowChange
 from nib.records import Container, Service, SlotTable, Switch
@@ -18,7 +19,8 @@ from openflow.fields import ARP_REPLY, ETH_IP, FIELDS, IPV4, MAC
 from openflow.packet import SYN, SYN_ACK, Packet, arp, icmp, tcp, udp
 from openflow.packet import packet as packet_of
 from openflow.values import NORMAL, Rules
-from ryu_apps.compile import compile_state, next_slots
+from ryu_apps.compile import compile_state
+from ryu_apps.dealing import next_slots
 from ryu_apps.diff import desired_of
 from tests.nib_strategies import (
     HERE,
@@ -39,6 +41,7 @@ from tests.traffic import (
     Where,
     Wire,
     another_client,
+    connection,
     same_outside,
     slot_choices,
 )
@@ -103,7 +106,7 @@ def established(database: Database, wire: Wire) -> list[Talk]:
     for service in database.mirror.all(Service):
         by_place = {place(c, database): c for c in ready(service, database)}
         for choose in slot_choices(wire, group_id(service)):
-            dialogue = Dialogue(wire, next(client), service)
+            dialogue = connection(wire, next(client), service)
             where = dialogue.established(choose)
             assert where is not None, f"{service.name} does not answer"
             talks.append(Talk(dialogue, by_place[where]))
@@ -112,7 +115,7 @@ def established(database: Database, wire: Wire) -> list[Talk]:
 
 def goes_on(talk: Talk, wire: Wire, container: Container, database: Database) -> None:
     """The next packet of the connection reaches the container, and so does its answer."""
-    dialogue = Dialogue(wire, talk.dialogue.client, talk.dialogue.service)
+    dialogue = connection(wire, talk.dialogue.client, talk.dialogue.service)
     there = place(container, database)
     assert dialogue.more() == there
     assert dialogue.answered(there)
@@ -128,7 +131,7 @@ def test_a_new_connection_reaches_one_ready_container_and_is_answered(history: l
         reached = [talk.container for talk in talks if talk.dialogue.service == service]
         assert sorted(reached, key=str) == sorted(ready(service, database), key=str)
         if not reached:
-            assert Dialogue(wire, CLIENT, service).opened() is None
+            assert connection(wire, CLIENT, service).told()
     marks = {connection.mark for connection in wire.conntrack.connections.values()}
     assert marks == {talk.container.number for talk in talks}
 
@@ -187,7 +190,7 @@ def test_draining_takes_no_new_connection_and_keeps_those_it_has(history: list[E
         assert not is_ready(container)
         goes_on(talk, wire, container, database)
         fresh = another_client(talk.dialogue.client, 1000)
-        assert Dialogue(wire, fresh, talk.dialogue.service).opened() is None
+        assert connection(wire, fresh, talk.dialogue.service).opened() is None
 
 
 @given(histories())

@@ -24,7 +24,8 @@ from openflow.cookies import GROUP_IDS, METER_IDS, OWNER_COOKIE, is_ours, with_e
 from openflow.interpreter import Choose
 from openflow.tables import PIPELINE
 from openflow.values import Bucket, Flow, Group, Meter, Output, Rules, ToGroup, match
-from ryu_apps.compile import Unit, compile_state, next_slots
+from ryu_apps.compile import Unit, compile_state
+from ryu_apps.dealing import next_slots
 from ryu_apps.diff import Changes, Desired, Installed, alien_flows, desired_of, diff
 from ryu_apps.order import order
 from tests.nib_strategies import (
@@ -39,7 +40,7 @@ from tests.nib_strategies import (
     registration,
 )
 from tests.switch_model import Message, SwitchModel, copy_of, messages, messages_of, rules_of, shown
-from tests.traffic import Client, Dialogue, Where, Wire, another_client, slot_choices
+from tests.traffic import Client, Where, Wire, another_client, connection, slot_choices
 
 CLIENT = Client()
 
@@ -337,7 +338,7 @@ def check_new_connections(
     service = after.view.need(Service, name)
     client = clients()
     for choose in choices(name, wire, before, after):
-        dialogue = Dialogue(wire, next(client), service)
+        dialogue = connection(wire, next(client), service)
         where = dialogue.opened(choose)
         assert where in places, f"{name}: {where} after {message}"
         assert dialogue.answered(where), f"{name}: no answer from {where} after {message}"
@@ -351,7 +352,7 @@ def established(name: str, wire: Wire, before: Moment, after: Moment) -> Iterato
     client = clients()
     containers = {before.place(each): each for each in before.view.containers_of(name)}
     for choose in choices(name, wire, before, after):
-        dialogue = Dialogue(wire, next(client), before.view.need(Service, name))
+        dialogue = connection(wire, next(client), before.view.need(Service, name))
         where = dialogue.established(choose)
         container = containers[where] if where else None
         if container and after.view.container_numbered(container.number):
@@ -361,7 +362,7 @@ def established(name: str, wire: Wire, before: Moment, after: Moment) -> Iterato
 def check_goes_on(talk: Talk, wire: Wire, before: Moment, after: Moment, message: str) -> None:
     client, name, container = talk
     now = after.view.need(Container, container.key)
-    dialogue = Dialogue(wire, client, after.view.need(Service, name))
+    dialogue = connection(wire, client, after.view.need(Service, name))
     where = dialogue.more()
     assert where in (before.place(container), after.place(now)), f"{where} after {message}"
     assert dialogue.answered(where), f"{name}: no answer from {where} after {message}"

@@ -19,6 +19,7 @@ from ryu_apps.session import Applied, Phase, Program, ReadBack, Retry, Session, 
 from tests.nib_strategies import HERE, Database, Edit, edits, examples, histories
 from tests.switch_model import SwitchModel, copy_of, messages, shown
 
+NOW_MS = 1_000_000
 ALIEN = Flow(20, 7, match(in_port=9), (), cookie=1)
 FORGOTTEN = Flow(20, 8, match(in_port=9), (), cookie=0x70 << 56)
 
@@ -43,7 +44,7 @@ class SessionMachine(RuleBasedStateMachine):
         """prewire may find its own flows of another day, and always finds somebody else's."""
         for edit in history:
             self.database.write(edit)
-        self.state.absorb(self.database.everything(), 1)
+        self.state.absorb(self.database.everything(), 1, NOW_MS)
         self.switch.held.flows[ALIEN.key] = ALIEN
         if left_over:
             self.switch.held.flows[FORGOTTEN.key] = FORGOTTEN
@@ -53,7 +54,7 @@ class SessionMachine(RuleBasedStateMachine):
     def intent_changes(self, later: list[Edit], counted: bool) -> None:
         """counted: some changes (of ports) come without a new generation."""
         changes = [change for edit in later for change in self.database.write(edit)]
-        touched = self.state.absorb(changes, self.state.generation + counted)
+        touched = self.state.absorb(changes, self.state.generation + counted, NOW_MS)
         parts = self.state.rules(touched, self.row)
         self.wanted.append(self.desired)
         self.follow(self.session.want(parts, self.state.generation))

@@ -15,7 +15,9 @@ from tests.nib_strategies import examples
 Weights = dict[int, int]
 
 numbers = st.integers(1, 2**28 - 1)
-weights = st.dictionaries(numbers, st.integers(0, 5) | st.integers(0, 10_000), max_size=12)
+weights = st.dictionaries(
+    numbers, st.integers(0, 5) | st.integers(0, 10_000) | st.integers(0, 2**200), max_size=12
+)
 many = st.integers(1, MAX_CONTAINERS).map(lambda count: dict.fromkeys(range(1, count + 1), 1))
 few = st.dictionaries(st.integers(1, 8), st.integers(0, 4), max_size=8)
 changes = st.lists(few | weights | many, min_size=1, max_size=5)
@@ -70,14 +72,17 @@ def test_no_more_slots_move_than_the_new_shares_demand(
 
 
 def fewest_moves(held: Counter[int], wanted: dict[int, Fraction], slots: int) -> int:
-    """Of all ways to round the shares up or down, the moves of the best."""
+    """Of all ways to round the shares up or down, the moves of the best that gives slots left over
+    to those first who would have none."""
     down = {number: int(share) for number, share in wanted.items()}
     extra = slots - sum(down.values())
     surplus = sum(max(0, count - down.get(number, 0)) for number, count in held.items())
-    can_keep_one = sum(
-        held[number] > down[number] for number, share in wanted.items() if share != down[number]
-    )
-    return surplus - min(extra, can_keep_one)
+    fractional = [number for number, share in wanted.items() if share != down[number]]
+    none = [number for number in fractional if not down[number]]
+    first = min(extra, sum(held[number] > 0 for number in none))
+    left = extra - min(extra, len(none))
+    can_keep_one = sum(held[number] > down[number] for number in fractional if down[number])
+    return surplus - first - min(left, can_keep_one)
 
 
 @given(st.lists(many, max_size=3), many, st.data())
@@ -131,3 +136,69 @@ def test_who_leaves_and_comes_back_takes_no_more_than_its_share(
     if without:
         assert moved(without, back) == back.count(gone)
     assert abs(back.count(gone) - Fraction(len(back), len(equal))) < 1
+
+
+@given(st.dictionaries(numbers, st.integers(1, 256), min_size=2, max_size=2), changes)
+@examples(0.5)
+def test_of_two_containers_both_have_slots_at_any_weights(
+    both: Weights, history: list[Weights]
+) -> None:
+    assert slot_table(run(history), both).count(min(both, key=lambda n: both[n])) >= 1
+
+
+@given(changes, few | weights | many)
+@examples(0.5)
+def test_who_is_due_a_slot_has_one_as_far_as_they_go(history: list[Weights], new: Weights) -> None:
+    table = slot_table(run(history), new)
+    wanted = shares(new, len(table)) if table else {}
+    left = len(table) - sum(int(share) for share in wanted.values())
+    below_one = [number for number, share in wanted.items() if share < 1]
+    assert sum(number in table for number in below_one) == min(left, len(below_one))
+    if below_one:
+        assert len(table) == MAX_CONTAINERS
+
+
+@given(changes, few | weights | many, st.frozensets(st.integers(0, 255)))
+@examples(0.5)
+def test_pinned_slots_stay_while_their_holder_has_a_weight(
+    history: list[Weights], new: Weights, pinned: frozenset[int]
+) -> None:
+    before = run(history)
+    after = slot_table(before, new, pinned)
+    for slot, number in enumerate(after if before else ()):
+        holder = before[slot % len(before)]
+        if slot % len(before) in pinned and new.get(holder, 0):
+            assert number == holder
+
+
+@given(changes, few | weights | many, st.frozensets(st.integers(0, 255)))
+@examples(0.5)
+def test_who_is_not_beyond_its_share_by_pins_has_its_share_of_the_rest(
+    history: list[Weights], new: Weights, pinned: frozenset[int]
+) -> None:
+    before = run(history)
+    after = slot_table(before, new, pinned)
+    if not after:
+        return
+    fixed = Counter(
+        number
+        for slot, number in enumerate(repeated(before, len(after)))
+        if slot % len(before) in pinned and new.get(number, 0)
+    )
+    held, exact = Counter(after), shares(new, len(after))
+    beyond = {n for n in exact if fixed[n] == held[n] and fixed[n] > exact[n]}
+    rest = {n: weight for n, weight in new.items() if weight and n not in beyond}
+    left = len(after) - sum(held[n] for n in beyond)
+    for number, share in shares(rest, left).items():
+        assert abs(held[number] - share) < 1
+        assert share <= exact[number]
+
+
+@given(changes, few | weights | many, st.frozensets(st.integers(0, 255)))
+@examples(0.5)
+def test_released_pins_leave_an_exact_table(
+    history: list[Weights], new: Weights, pinned: frozenset[int]
+) -> None:
+    table = slot_table(slot_table(run(history), new, pinned), new)
+    for number, share in (shares(new, len(table)) if table else {}).items():
+        assert abs(table.count(number) - share) < 1

@@ -2,34 +2,67 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from gateway_lb.pipeline import (
-    Placed,
-    base_rules,
-    group_id,
-    host_rules,
-    service_rules,
-    vip_rules,
-)
+from gateway_lb.endpoints import Placed
+from gateway_lb.neighbours import vip_rules
+from gateway_lb.pipeline import EMPTY_METER, base_rules, group_id, service_rules
+from gateway_lb.replies import fronts_of, host_rules, origin_zone
 from nib.fields import MAX_NUMBER
+from nib.policy import Ejection, ExtraPort
 from nib.records import Container, Service
 from openflow import cookies, tables
 from openflow.cookies import GROUP_IDS, Kind
-from openflow.values import Ct, Flow, Goto, Resubmit, Rules, merged
+from openflow.values import (
+    CONTROLLER,
+    ApplyMeter,
+    Ct,
+    FieldMatch,
+    Flow,
+    Goto,
+    Output,
+    Resubmit,
+    Rules,
+    merged,
+)
 
 WEB = Service("web", "10.0.0.100", 80, number=1)
 C1 = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:00:11", iface_id="pod-1", number=2)
 C2 = replace(C1, id="c2", address="10.0.1.2", number=3)
-SERVICES = [WEB, replace(WEB, name="dns", protocol="udp", number=9)]
+C6 = replace(C1, address="fd00::11", number=4)
+SERVICES = {
+    "tcp": WEB,
+    "udp": replace(WEB, name="dns", protocol="udp", number=9),
+    "ipv6": replace(WEB, vip="fd00::100", number=9),
+    "several ports": replace(WEB, extra_ports=(ExtraPort(443, 8443), ExtraPort(53, 53, "udp"))),
+    "shared port": replace(WEB, extra_ports=(ExtraPort(81, 8080),)),
+    "stateless": replace(WEB, mode="stateless"),
+    "affinity": replace(WEB, policy="source_affinity"),
+    "capped": replace(WEB, max_connections=5),
+    "ejection": replace(WEB, ejection=Ejection()),
+}
 
 
-def everything(service: Service, zone: int = 7) -> Rules:
-    placed = [Placed(C1, 1), Placed(C2, None)]
-    parts = [base_rules(), vip_rules(service.vip), host_rules(C1.address, C1.mac)]
-    return merged([*parts, service_rules(service, placed, (2, 3) * 32, zone)])
+def everything(service: Service, zone: int = 7, slots: tuple[int, ...] = (2, 3) * 32) -> Rules:
+    """All rules of a service with a container here and one elsewhere."""
+    here = C6 if service.vip.startswith("fd") else C1
+    there = replace(here, id="c2", address=f"{here.address}2", number=3)
+    fronts = [front for container in (here, there) for front in fronts_of(service, container)]
+    targets = Counter((front.container, front.protocol, front.target) for front in fronts)
+    shared = frozenset(target[1:] for target, count in targets.items() if count > 1)
+    parts = [
+        base_rules(),
+        vip_rules(service.vip, (9, "02:00:00:00:00:99")),
+        host_rules(here.address, fronts_of(service, here), here.mac, zone),
+        service_rules(service, [Placed(here, 1, shared), Placed(there, None)], slots, zone),
+    ]
+    return merged(parts)
+
+
+every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 
 
 def leads_to(flow: Flow) -> list[int]:
@@ -37,7 +70,7 @@ def leads_to(flow: Flow) -> list[int]:
     return [number for number in numbers if number is not None]
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.protocol)
+@every_service
 def test_packets_only_move_to_later_tables(service: Service) -> None:
     rules = everything(service)
     assert all(to > flow.table for flow in rules.flows for to in leads_to(flow))
@@ -53,9 +86,34 @@ def test_packets_only_move_to_later_tables(service: Service) -> None:
     assert resubmits == {tables.REMEMBER.number}
 
 
-@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.protocol)
+@every_service
+def test_without_slots_the_group_leads_to_the_controller(service: Service) -> None:
+    rules = everything(service, slots=())
+    (group,) = rules.groups
+    assert [bucket.actions[-1] for bucket in group.buckets] == [Resubmit(tables.EMPTY.number)]
+    told = [flow for flow in rules.flows if flow.table == tables.EMPTY.number]
+    assert told
+    for flow in told:
+        assert flow.actions[0] == ApplyMeter(EMPTY_METER)
+        assert flow.actions[-1] == Output(CONTROLLER)
+        assert flow.match.get("reg0") == FieldMatch("reg0", service.number, (1 << 32) - 1)
+
+
+@every_service
+def test_what_goes_to_the_controller_is_metered(service: Service) -> None:
+    rules = everything(service)
+    meters = {meter.meter_id for meter in rules.meters}
+    punting = [flow for flow in rules.flows if Output(CONTROLLER) in flow.actions]
+    assert punting
+    for flow in punting:
+        assert isinstance(flow.actions[0], ApplyMeter)
+        assert flow.actions[0].meter_id in meters
+
+
+@every_service
 def test_every_flow_is_ours_says_why_and_stands_in_our_tables(service: Service) -> None:
-    own = {table.number for table in tables.PIPELINE if table.owner == "gateway_lb.pipeline"}
+    own = {table.number for table in tables.PIPELINE if table.owner.startswith("gateway_lb")}
+    own.add(tables.FORWARD.number)  # where the node agent's interface is
     for flow in everything(service).flows:
         assert flow.origin
         assert flow.table in own
@@ -63,24 +121,29 @@ def test_every_flow_is_ours_says_why_and_stands_in_our_tables(service: Service) 
         assert flow.idle_timeout == 0
 
 
-def test_one_zone_for_a_switch() -> None:
-    zones = {
-        action.zone
-        for flow in everything(WEB, zone=41).flows
-        for action in flow.actions
-        if isinstance(action, Ct)
-    }
-    assert zones == {41}
+def zones_of(rules: Rules) -> set[int]:
+    cts = [action for flow in rules.flows for action in flow.actions if isinstance(action, Ct)]
+    return {action.zone for action in cts}
+
+
+def test_one_zone_for_a_switch_and_one_for_shared_ports() -> None:
+    assert zones_of(everything(WEB, zone=41)) == {41}
+    assert zones_of(everything(SERVICES["stateless"], zone=41)) == set()
+    assert zones_of(everything(SERVICES["shared port"], zone=41)) == {41, origin_zone(41)}
 
 
 def test_flows_and_a_group_grow_with_containers_as_agreed() -> None:
-    """Two flows and a group a service, three flows a container, whatever the slots."""
+    """Two flows and a group a service; a container has two, and one more where it is placed."""
     for count in (0, 1, 5):
         placed = [
             Placed(replace(C1, id=f"c{n}", number=n + 2, port=n + 1), n) for n in range(count)
         ]
         rules = service_rules(WEB, placed, (2,) * 256 if count else (), 1)
-        assert (len(rules.flows), len(rules.groups)) == (2 + 3 * count, 1)
+        nobody = 0 if count else 1
+        assert (len(rules.flows), len(rules.groups)) == (2 + nobody + 3 * count, 1)
+        (address,) = {each.container.address for each in placed} or {C1.address}
+        fronts = [front for each in placed for front in fronts_of(WEB, each.container)]
+        assert len(host_rules(address, fronts, C1.mac, 1).flows) == 1 + 3 * count
 
 
 def test_containers_of_two_services_at_one_address_do_not_meet() -> None:
@@ -102,6 +165,7 @@ def test_every_number_fits_group_ids_and_cookies(number: int) -> None:
 
 def test_a_container_here_is_sent_to_its_port_and_one_elsewhere_forwarded() -> None:
     flows = service_rules(WEB, [Placed(C1, 1), Placed(C2, None)], (), 1).flows
-    here, there = (flow for flow in flows if flow.table == tables.ENDPOINT.number)
+    endpoints = [flow for flow in flows if flow.table == tables.ENDPOINT.number]
+    here, there = (flow for flow in endpoints if flow.match.get("ip_src") is None)
     assert here.actions[-1] == Goto(tables.OUTPUT.number)
     assert there.actions[-1] == Goto(tables.FORWARD.number)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import chain
 
-from gateway_lb.pipeline import Placed, service_rules
+from gateway_lb.endpoints import Placed
+from gateway_lb.pipeline import service_rules
+from gateway_lb.replies import fronts_of, host_rules
 from nib.records import Container, Service
 from openflow import tables
-from openflow.values import Bucket, Flow, Group, Meter, Output, Rules, match
+from openflow.values import Bucket, Flow, Group, Meter, Output, Rules, match, merged
 from ryu_apps.diff import Changes, desired_of, diff
 from ryu_apps.order import ORDER, order
 from tests.switch_model import copy_of
@@ -19,8 +21,11 @@ C2 = replace(C1, id="c2", address="10.0.1.2", number=3)
 
 
 def web(*containers: Container, slots: tuple[int, ...]) -> Rules:
+    """The service and the addresses of its containers, but for their resolution."""
     placed = [Placed(container, container.number) for container in containers]
-    return service_rules(WEB, placed, slots, 1)
+    hosts = [host_rules(c.address, fronts_of(WEB, c), c.mac, 1).flows[1:] for c in containers]
+    rules = service_rules(WEB, placed, slots, 1)
+    return merged([rules, *(Rules(flows) for flows in hosts)])
 
 
 def changes(before: Rules, after: Rules) -> Changes:
@@ -31,13 +36,20 @@ def tables_of(flows: tuple[Flow, ...]) -> list[str]:
     return [tables.table_name(flow.table) for flow in flows]
 
 
+# The flows of a container, by how far in the pipeline their packets come.
+THERE = ["endpoint", "endpoint", "remember"]
+BACK = ["conntrack", "conntrack"]
+DIRECT = ["conntrack"]
+
+
 def test_nothing_to_do_is_no_batch() -> None:
     assert order(Changes()) == []
 
 
 def test_a_new_container_is_there_before_its_service_chooses_it() -> None:
     make, turn = order(changes(web(C1, slots=(2, 2)), web(C1, C2, slots=(2, 3))))
-    assert tables_of(make[0].put_flows) == ["conntrack", "endpoint", "remember"]
+    assert tables_of(make[0].put_flows) == [*BACK, *THERE]
+    assert tables_of(make[1].put_flows) == DIRECT
     assert not any(stage.modify_groups for stage in make)
     assert len(turn[0].modify_groups) == 1
 
@@ -45,17 +57,18 @@ def test_a_new_container_is_there_before_its_service_chooses_it() -> None:
 def test_a_container_goes_when_its_service_chooses_it_no_more() -> None:
     turn, gone = order(changes(web(C1, C2, slots=(2, 3)), web(C1, slots=(2, 2))))
     assert len(turn[0].modify_groups) == 1
-    assert tables_of(gone[0].delete_flows) == ["remember", "endpoint", "conntrack"]
+    assert tables_of(gone[0].delete_flows) == DIRECT
+    assert tables_of(gone[1].delete_flows) == [*reversed(THERE), *BACK]
 
 
 def test_a_service_is_entered_last_and_left_first() -> None:
     (make,) = order(changes(Rules(), web(C1, slots=(2, 2))))
     assert make[0].add_groups
-    assert tables_of(make[1].put_flows) == ["conntrack", "endpoint", "remember", "service"]
-    assert tables_of(make[2].put_flows) == ["conntrack"]
+    assert tables_of(make[1].put_flows) == [*BACK, *THERE, "service"]
+    assert tables_of(make[2].put_flows) == [*DIRECT, "conntrack"]
     (gone,) = order(changes(web(C1, slots=(2, 2)), Rules()))
-    assert tables_of(gone[0].delete_flows) == ["conntrack"]
-    assert tables_of(gone[1].delete_flows) == ["service", "remember", "endpoint", "conntrack"]
+    assert tables_of(gone[0].delete_flows) == [*DIRECT, "conntrack"]
+    assert tables_of(gone[1].delete_flows) == ["service", *reversed(THERE), *BACK]
     assert gone[2].delete_groups
 
 
@@ -63,11 +76,9 @@ def test_replies_from_a_new_port_are_restored_before_the_container_is_sent_to_th
     """Else the first connections to the new port saw answers that no VIP had given."""
     moved = replace(C1, port=9090)
     make, gone = order(changes(web(C1, slots=(2, 2)), web(moved, slots=(2, 2))))
-    assert tables_of(tuple(chain(*(stage.put_flows for stage in make)))) == [
-        "conntrack",
-        "endpoint",
-    ]
-    assert tables_of(gone[0].delete_flows) == ["conntrack"]
+    put = tables_of(tuple(chain(*(stage.put_flows for stage in make))))
+    assert put == [*BACK, "endpoint", "endpoint", *DIRECT]
+    assert tables_of(tuple(chain(*(stage.delete_flows for stage in gone)))) == [*DIRECT, *BACK]
 
 
 def test_groups_and_meters_are_there_before_flows_name_them_and_go_after() -> None:
