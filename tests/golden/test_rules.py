@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from gateway_lb.intent import put_container, put_service
 from nib.mirror import RowChange
-from nib.records import Service, Switch
+from nib.policy import Ejection, ExtraPort
+from nib.records import Container, Port, Record, Service, Switch
 from openflow.text import actions_text, rules_text
 from openflow.values import Group, Rules
-from ryu_apps.compile import BASE, Unit, unit_rules
+from ryu_apps.compile import BASE, Unit, health_iface, unit_rules
 from ryu_apps.dealing import next_slots
 from tests.nib_strategies import (
     HERE,
@@ -54,6 +56,45 @@ FEATURES: dict[str, tuple[Unit, list[Edit]]] = {
     "service_without_containers": (Unit("service", "web"), [WEB]),
 }
 
+# The same for what rows say, without edits: a service, and what it takes to see one of its sides.
+SERVICE = Service("web", "10.0.0.100", 80, number=1)
+SERVICE6 = replace(SERVICE, vip="fd00::100")
+C1 = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:01:01", iface_id="pod-1", number=2)
+C1_6 = replace(C1, address="fd01::1")
+TWIN = Service("api", "10.0.0.101", 80, number=3)
+TWIN_C1 = replace(C1, service="api", number=4)
+HEALTH = Port(HERE, "health", 70, "02:00:00:00:00:70", health_iface(HERE), "02:70:77:00:00:02")
+
+ROWS: dict[str, tuple[Unit, list[Record]]] = {
+    "vip_ipv6": (Unit("vip", SERVICE6.vip), [SERVICE6]),
+    "vip_with_a_health_port": (Unit("vip", SERVICE.vip), [SERVICE, HEALTH]),
+    "host_ipv6": (Unit("host", C1_6.address), [SERVICE6, C1_6]),
+    "host_whose_port_is_shared": (Unit("host", C1.address), [SERVICE, C1, TWIN, TWIN_C1]),
+    "host_of_a_stateless_service": (
+        Unit("host", C1.address),
+        [replace(SERVICE, mode="stateless"), C1],
+    ),
+    "service_ipv6": (Unit("service", "web"), [SERVICE6, C1_6]),
+    "service_of_several_ports": (
+        Unit("service", "web"),
+        [
+            replace(SERVICE, extra_ports=(ExtraPort(443, 8443), ExtraPort(53, 5353, "udp"))),
+            C1,
+        ],
+    ),
+    "service_whose_container_port_is_shared": (
+        Unit("service", "web"),
+        [SERVICE, C1, TWIN, TWIN_C1],
+    ),
+    "service_without_conntrack": (Unit("service", "web"), [replace(SERVICE, mode="stateless"), C1]),
+    "service_with_source_affinity": (
+        Unit("service", "web"),
+        [replace(SERVICE, policy="source_affinity"), C1],
+    ),
+    "service_with_a_cap": (Unit("service", "web"), [replace(SERVICE, max_connections=10), C1]),
+    "service_with_ejection": (Unit("service", "web"), [replace(SERVICE, ejection=Ejection()), C1]),
+}
+
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_rules(feature: str, golden: Callable[[str, str], None]) -> None:
@@ -63,7 +104,18 @@ def test_rules(feature: str, golden: Callable[[str, str], None]) -> None:
         assert database.write(edit), f"{edit} was refused"
     view = database.mirror
     for service in view.all(Service):
-        view.apply(RowChange(None, next_slots(service.name, view)))
+        view.apply(RowChange(None, next_slots(service.name, view, 0)))
+    golden(feature, shown(unit_rules(unit, view, view.need(Switch, HERE))))
+
+
+@pytest.mark.parametrize("feature", ROWS)
+def test_rules_of_rows(feature: str, golden: Callable[[str, str], None]) -> None:
+    unit, rows = ROWS[feature]
+    view = Database().mirror
+    for row in (port_of_station(1), *rows):
+        view.apply(RowChange(None, row))
+    for service in view.all(Service):
+        view.apply(RowChange(None, next_slots(service.name, view, 0)))
     golden(feature, shown(unit_rules(unit, view, view.need(Switch, HERE))))
 
 

@@ -20,7 +20,7 @@ from gateway_lb.pipeline import group_id
 from gateway_lb.replies import Front, fronts_of
 from nib.mirror import Mirror, RowChange
 from nib.policy import Ejection, ExtraPort
-from nib.records import Container, Port, Service, SlotTable, Switch
+from nib.records import Container, Port, Record, Service, SlotTable, Switch
 from openflow.fields import FIELDS, MAC
 from openflow.packet import ACK, FIN, RST, SYN, SYN_ACK, Packet
 from openflow.packet import packet as packet_of
@@ -73,7 +73,8 @@ def site_of(services: list[Service], containers: list[Container], *ports: Port) 
     view = Mirror()
     stations = {int(each.mac[-2:], 16) for each in containers}
     behind = [Port(HERE, f"v{n}", n, f"02:00:00:00:02:{n:02x}", f"pod-{n}") for n in stations]
-    for row in (SWITCHES[HERE], *services, *containers, *behind, *ports):
+    rows: list[Record] = [SWITCHES[HERE], *services, *containers, *behind, *ports]
+    for row in rows:
         view.apply(RowChange(None, row))
     for service in services:
         dealt = next_slots(service.name, view, 0)
@@ -268,7 +269,8 @@ def test_connections_survive_when_their_containers_port_becomes_shared(
     newcomer = Service("new", front.service.vip, 12_000, front.protocol, 900)
     twin = replace(front.container, service="new", port=front.target, number=901)
     shared_before = _sharers(site, front) > 1
-    for row in (newcomer, twin):
+    rows: list[Record] = [newcomer, twin]
+    for row in rows:
         site.view.apply(RowChange(None, row))
     wire = site.wire.programmed(rules_of(site.view))
     for dialogue, where in dialogues.items():
