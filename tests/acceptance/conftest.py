@@ -49,5 +49,5 @@ def site(deployment: Deployment, network: RunningNetwork) -> Iterator[Site]:
 def empty(bridge: str) -> None:
     """Take a bridge's controllers away, and all they left."""
     openvswitch.vsctl("del-controller", bridge)
-    for what in ("del-flows", "del-groups"):
+    for what in ("del-flows", "del-groups", "del-meters"):
         run(["ovs-ofctl", "-O", "OpenFlow13", what, bridge])

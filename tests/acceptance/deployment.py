@@ -16,6 +16,7 @@ import httpx
 
 from nib.server import EmbeddedServer
 from prewire import processes, up
+from prewire.node_ovs import obstacle
 from prewire.processes import Child
 from prewire.settings import Settings, load
 from tests import commands
@@ -151,6 +152,8 @@ def _on_ryu(settings: Settings, log: Path) -> Iterator[list[Child]]:
         children.append(start_controller("ryu", settings, output))
         environment = commands.environment(settings.environment)
         children.append(processes.start("api", ["api"], environment, output))
+        if obstacle(settings) is None:
+            children.append(processes.start("node", ["node"], environment, output))
         pid = children[0].process.pid
         with httpx.Client(base_url=settings.api_url, timeout=5) as client:
             until(

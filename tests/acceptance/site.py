@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.acceptance.deployment import Deployment
+from tests.waiting import until
 from topologies.mininet_net import RunningNetwork
 from topologies.processes import run
 from topologies.spec import HostSpec
@@ -31,6 +32,7 @@ class Site:
 
     net: RunningNetwork
     prewire: Deployment
+    vip: str = VIP
 
     @property
     def bridge(self) -> str:
@@ -46,15 +48,48 @@ class Site:
         """A container's host."""
         return self.net.spec.host(name)
 
-    def add_service(self, protocol: str = "tcp", port: int = 80, vip: str = VIP) -> Any:
-        """The service `web`."""
-        return self.prewire.put(SERVICE, {"vip": vip, "port": port, "protocol": protocol})
+    def add_service(
+        self,
+        protocol: str = "tcp",
+        port: int = 80,
+        vip: str = VIP,
+        service: str = "web",
+        **more: Any,
+    ) -> Any:
+        """A service, by default `web`."""
+        body = {"vip": vip, "port": port, "protocol": protocol, **more}
+        return self.prewire.put(f"/v1/services/{service}", body)
 
-    def add(self, *names: str, port: int = 8080) -> None:
+    def add(self, *names: str, port: int = 8080, service: str = "web", **more: Any) -> None:
         """Register containers by the iface-id of their switch port."""
+        vip = self.prewire.http.get(f"/v1/services/{service}").json()["vip"]
         for name in names:
-            body = {"address": self.container(name).address, "port": port, "iface_id": name}
-            self.prewire.put(f"{SERVICE}/containers/{name}", body)
+            host = self.container(name)
+            address = host.address6 if ":" in vip else host.address
+            body = {"address": address, "port": port, "iface_id": name, **more}
+            self.prewire.put(f"/v1/services/{service}/containers/{name}", body)
+
+    def of_container(self, name: str, service: str = "web") -> dict[str, Any]:
+        """A container as REST shows it."""
+        answer = self.prewire.http.get(f"/v1/services/{service}/containers/{name}")
+        return dict(answer.raise_for_status().json())
+
+    def of_service(self, service: str = "web") -> dict[str, Any]:
+        """A service as REST shows it."""
+        return dict(self.prewire.http.get(f"/v1/services/{service}").raise_for_status().json())
+
+    def report(self, *reports: dict[str, Any]) -> dict[str, Any]:
+        """Report of containers, `{"container": "c1", "words": "50%"}` each; of `web` by default."""
+        body = {"reports": [{"service": "web", **each} for each in reports]}
+        return dict(self.prewire.http.post("/v1/reports", json=body).raise_for_status().json())
+
+    def await_slots(self, wanted: dict[str, int], service: str = "web") -> dict[str, int]:
+        """Return when the containers have this many slots each; those not named may have any."""
+
+        def slots() -> dict[str, int]:
+            return {name: self.of_container(name, service)["slots"] for name in wanted}
+
+        return until(slots, lambda held: held == wanted, f"slots are {wanted}")
 
     def add_by_port(self, *names: str, port: int = 8080) -> None:
         """Register containers by switch, port and MAC address."""
@@ -121,6 +156,15 @@ class Site:
         """Who answered to two datagrams from each of this many source ports."""
         argv = [sys.executable, str(_PROGRAMS / "udp_ask.py"), to, str(port), str(count)]
         return Counter(self.net.run("client", argv, 60).stdout.splitlines())
+
+    def ask_udp_from(self, source_port: int, port: int, to: str = VIP) -> str:
+        """Who answered to a datagram from this port of the client host; "" for nobody."""
+        argv = [sys.executable, str(_PROGRAMS / "udp_ask_from.py"), to, str(port), str(source_port)]
+        return self.net.run("client", argv, 20).stdout.strip()
+
+    def conntrack(self) -> list[str]:
+        """What the switch's conntrack holds of TCP connections of its zones."""
+        return run(["ovs-appctl", "dpctl/dump-conntrack"]).splitlines()
 
 
 class Load:

@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def connected(place: tuple[str, int], source: list[int]) -> socket.socket:
-    sock = socket.socket()
+    sock = socket.socket(socket.AF_INET6 if ":" in place[0] else socket.AF_INET)
     sock.settimeout(2)
     for port in source:
         reset_at_close = struct.pack("ii", 1, 0)
