@@ -162,13 +162,25 @@ def _no_container(service: Service) -> tuple[Flow, ...]:
 
 
 def _recalls(family: Family) -> list[Row]:
-    """An established connection goes to the container that conntrack remembers."""
+    """A connection that conntrack knows goes to the container that it remembers.
+
+    So do packets that conntrack finds invalid in it (a SYN of a client that lost its state, a reset
+    out of the window): the container's own TCP judges them, as it would without a switch between.
+    """
     established: Fields = {"eth_type": family.eth_type, "ct_state": "+est+trk"}
+    invalid: Fields = {
+        "eth_type": family.eth_type,
+        "ip_proto": PROTOCOLS["tcp"],
+        "ct_state": "+inv+trk",
+    }
     remembered = Move(CT_MARK, ENDPOINT)
+    onward = Goto(tables.ENDPOINT.number)
     udp = match(**established, ip_proto=PROTOCOLS["udp"])
     return [
         Row(tables.SERVICE, 60, udp, (remembered, Goto(tables.RECALL.number))),
-        Row(tables.SERVICE, 50, match(**established), (remembered, Goto(tables.ENDPOINT.number))),
+        Row(tables.SERVICE, 50, match(**established), (remembered, onward)),
+        Row(tables.SERVICE, 45, match(**invalid, ct_mark=0), ()),
+        Row(tables.SERVICE, 40, match(**invalid), (remembered, onward)),
     ]
 
 

@@ -84,13 +84,20 @@ def origin_zone(zone: int) -> int:
 
 
 def base_rules() -> Rules:
-    """Replies that conntrack knows, and packets that turn out to be none."""
+    """Replies that conntrack knows, and packets that turn out to be none.
+
+    What conntrack finds invalid in a connection that it knows (its mark is not 0) goes the way of
+    that connection: with the container's own address it would make the client reset it.
+    """
     rows: list[Row] = []
     for family in FAMILIES:
         known = match(eth_type=family.eth_type, ct_state="+est+rpl+trk")
+        invalid = match(eth_type=family.eth_type, ct_state="+inv+trk")
         rows.append(Row(tables.REPLY, 100, known, known_reply_actions()))
+        rows.append(Row(tables.REPLY, 90, invalid, known_reply_actions()))
         for protocol in PROTOCOLS:
-            rows += _unknown_replies(family, protocol)
+            rows += _unknown_replies(family, protocol, 60)
+            rows += _unknown_replies(family, protocol, 95, ct_state="+inv+trk", ct_mark=0)
     return Rules(flows_of(Kind.BASE, 0, "base: load balancing", rows))
 
 
@@ -104,18 +111,22 @@ def known_reply_actions() -> tuple[Action, ...]:
     )
 
 
-def _unknown_replies(family: Family, protocol: str) -> list[Row]:
+def _unknown_replies(family: Family, protocol: str, priority: int, **state: int | str) -> list[Row]:
     """What is no reply to a VIP's connection leaves with the addresses it really has."""
-    packets = match(eth_type=family.eth_type, ip_proto=PROTOCOLS[protocol])
-    to_vip = match(eth_type=family.eth_type, ip_proto=PROTOCOLS[protocol], reg1=_HAIRPIN_SET)
+    packets: Fields = {"eth_type": family.eth_type, "ip_proto": PROTOCOLS[protocol], **state}
     restored = (
         Move(family.saved, family.source),
         Move(REPLY_PORT, whole(f"{protocol}_src")),
         Goto(tables.FORWARD.number),
     )
     return [
-        Row(tables.REPLY, 60, to_vip, (Move(family.source, family.destination), *restored)),
-        Row(tables.REPLY, 50, packets, restored),
+        Row(
+            tables.REPLY,
+            priority,
+            match(**packets, reg1=_HAIRPIN_SET),
+            (Move(family.source, family.destination), *restored),
+        ),
+        Row(tables.REPLY, priority - 1, match(**packets), restored),
     ]
 
 
