@@ -182,8 +182,8 @@ def _shared(fronts: Sequence[Front], zone: int) -> tuple[Flow, ...]:
         rows.append(Row(tables.CONNTRACK, 110, to_vip, (look_up,)))
         rows.append(Row(tables.ORIGIN, 60, to_vip, (Goto(tables.FORWARD.number),)))
     if oldest.protocol == "tcp":
-        onward = (Ct(origin_zone(zone)), Goto(tables.FORWARD.number))
-        rows.append(Row(tables.CONNTRACK, 90, _begins(oldest), onward))
+        forgotten = (Ct(origin_zone(zone)), *_looked_up_as_vip(oldest, zone))
+        rows.append(Row(tables.CONNTRACK, 90, _begins(oldest), forgotten))
     address = oldest.container.address
     return flows_of(Kind.HOST, address_number(address), f"container address {address}", rows)
 

@@ -46,6 +46,8 @@ ofproto: Final[Any] = _part("ofproto.ofproto_v1_3")
 parser: Final[Any] = _part("ofproto.ofproto_v1_3_parser")
 nicira_ext: Final[Any] = _part("ofproto.nicira_ext")
 ofproto_protocol: Final[Any] = _part("ofproto.ofproto_protocol")
+oxm_fields: Final[Any] = _part("ofproto.oxm_fields")
+type_desc: Final[Any] = _part("lib.type_desc")
 
 App: Any = app_manager.OSKenApp if NAME == "os_ken" else app_manager.RyuApp
 
@@ -117,3 +119,20 @@ def log_in_lines() -> None:
         return True
 
     logging.getLogger(f"{NAME}.ofproto.ofproto_parser").addFilter(without_traceback)
+
+
+class _EricssonOxm(oxm_fields._OxmClass):  # type: ignore[misc]
+    """Fields of neighbour discovery that Open vSwitch has and the frameworks leave out.
+
+    ERICOXM_OF_ICMPV6_ND_RESERVED and _ND_OPTIONS_TYPE of its include/openvswitch/meta-flow.h.
+    """
+
+    _class = 0x1000
+
+
+if all(field.name != "nd_reserved" for field in ofproto.oxm_types):
+    ofproto.oxm_types += [
+        _EricssonOxm("nd_reserved", 1, type_desc.Int4),
+        _EricssonOxm("nd_options_type", 2, type_desc.Int1),
+    ]
+    oxm_fields.generate(ofproto.__name__)

@@ -238,7 +238,7 @@ def _action(action: Action) -> Any:  # noqa: PLR0911 - one return a kind of acti
         case SetField(target, value) if target.is_whole:
             return parser.OFPActionSetField(**{FIELDS[target.field].oxm: value})
         case SetField(target, value):
-            return parser.NXActionRegLoad(_bits(target), FIELDS[target.field].oxm, value)
+            return parser.NXActionRegLoad(_bits(target), _header(target), value)
         case Move(source, target):
             return parser.NXActionRegMove(
                 src_field=_header(source),
@@ -283,7 +283,7 @@ def _nat(nat: Nat) -> Any:
 
 
 def _header(part: Subfield) -> str:
-    """The field's name in a move; in_port's low half goes by its 16-bit name."""
+    """The field's name in a move or load; in_port's low half goes by its 16-bit name."""
     return _IN_PORT_16 if part.field == "in_port" and part.bits == 16 else FIELDS[part.field].oxm
 
 
