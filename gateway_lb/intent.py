@@ -1,8 +1,9 @@
-"""Registering services and containers: what is checked across rows, and what a request changes.
+"""Registering services and containers: what a request changes.
 
 Each function makes a change for `Nib.write`: it runs inside a transaction on a draft of the
-database, so what it checks still holds when it is committed. A record checks its own fields; here
-is what takes more than one row to know. Errors name the field and the remedy.
+database, so what it checks still holds when it is committed. A record checks its own fields,
+`gateway_lb.contradictions` what takes more than one row to know; here is where a container is.
+Errors name the field and the remedy.
 
 Must not know: HTTP, switches' connections.
 """
@@ -10,10 +11,11 @@ Must not know: HTTP, switches' connections.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from gateway_lb import lifecycle
+from gateway_lb.contradictions import check_container, check_service
 from gateway_lb.placement import port_called, switch_called
 from gateway_lb.slots import MAX_CONTAINERS
 from nib.draft import Draft
@@ -21,7 +23,7 @@ from nib.errors import Conflict, FieldError
 from nib.mirror import Lookups
 from nib.records import Container, Port, Service
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Service | Container)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Stored(Generic[R]):
 @dataclass(frozen=True, slots=True)
 class Registration:
     """A container as it registers: where it is by switch and port, or by iface-id; mac: None where
-    the switch's own database says it (attached-mac)."""
+    the switch's own database says it (attached-mac). The rest is as in `nib.records.Container`."""
 
     service: str
     id: str
@@ -45,17 +47,24 @@ class Registration:
     switch: str | None = None
     switch_port: str | None = None
     iface_id: str | None = None
+    weight: int = 1
+    version: str | None = None
+    max_inflight: int | None = None
+    max_connections: int | None = None
+    lease_seconds: int | None = None
 
 
-def put_service(service: Service) -> Callable[[Draft], Stored[Service]]:
-    """Create or replace a service. Conflict where its VIP, port and protocol are taken."""
+def put_service(service: Service, now_ms: int = 0) -> Callable[[Draft], Stored[Service]]:
+    """Create or replace a service; a canary that is new or changed starts now.
+
+    FieldError or Conflict where other services or its own containers contradict it.
+    """
 
     def change(draft: Draft) -> Stored[Service]:
-        _check_vip(service, draft)
-        for container in draft.containers_of(service.name):
-            _check_unclaimed(container, service.protocol, draft)
         known = draft.get(Service, service.name)
-        return Stored(draft.put(service), created=known is None)
+        wanted = _canary_started(service, known, now_ms)
+        check_service(wanted, draft)
+        return Stored(draft.put(wanted), created=known is None)
 
     return change
 
@@ -72,11 +81,11 @@ def delete_service(name: str) -> Callable[[Draft], Service]:
     return change
 
 
-def put_container(given: Registration) -> Callable[[Draft], Stored[Container]]:
-    """Register a container; one that was draining is ready again.
+def put_container(given: Registration, now_ms: int = 0) -> Callable[[Draft], Stored[Container]]:
+    """Register a container; one that was draining is ready again, and a lease is renewed.
 
-    NotFound where the service is unknown, FieldError where no switch has the place named, Conflict
-    where another container contradicts it.
+    NotFound where the service is unknown, FieldError where no switch has the place named or the
+    service cannot do what is asked, Conflict where another container contradicts it.
     """
 
     def change(draft: Draft) -> Stored[Container]:
@@ -89,9 +98,26 @@ def put_container(given: Registration) -> Callable[[Draft], Stored[Container]]:
                 f"service {service.name} has {MAX_CONTAINERS} containers, the most there can be",
                 "register it behind a second service",
             )
-        _check_address(container, draft)
-        _check_unclaimed(container, service.protocol, draft)
-        return Stored(draft.put(container), created=known is None)
+        check_container(container, service, draft)
+        stored = draft.put(lifecycle.registered(container, known, now_ms))
+        return Stored(stored, created=known is None)
+
+    return change
+
+
+def renew_container(key: tuple[str, str], now_ms: int) -> Callable[[Draft], Container]:
+    """Renew a container's lease. NotFound where there is none, Conflict where it has no lease or
+    drains: then it must register again."""
+
+    def change(draft: Draft) -> Container:
+        draft.need(Service, key[0])
+        container = draft.need(Container, key)
+        remedy = "register it again by PUT"
+        if container.lease_seconds is None:
+            raise Conflict("lease_seconds", "the container has no lease", f"{remedy}, with one")
+        if not lifecycle.is_ready(container):
+            raise Conflict("state", "the container is taken out of service", remedy)
+        return draft.put(lifecycle.renewed(container, now_ms))
 
     return change
 
@@ -138,6 +164,11 @@ def _placed(given: Registration, view: Lookups) -> Container:
         switch=dpid,
         switch_port=given.switch_port,
         iface_id=given.iface_id,
+        weight=given.weight,
+        version=given.version,
+        max_inflight=given.max_inflight,
+        max_connections=given.max_connections,
+        lease_seconds=given.lease_seconds,
     )
 
 
@@ -171,53 +202,12 @@ def _known_iface(iface_id: str, view: Lookups) -> Port:
     return port
 
 
-def _check_vip(service: Service, view: Lookups) -> None:
-    taken = view.service_at(service.vip, service.port, service.protocol)
-    if taken is not None and taken.name != service.name:
-        raise Conflict(
-            "vip",
-            f"service {taken.name} has {service.protocol} {service.vip}:{service.port} already",
-            "choose another VIP or port, or delete that service",
-        )
-    holders = view.containers_at(service.vip)
-    if holders:
-        raise Conflict(
-            "vip",
-            f"{service.vip} is the address of container {'/'.join(holders[0].key)}",
-            "choose an address that no container has",
-        )
-
-
-def _check_address(container: Container, view: Lookups) -> None:
-    """An address belongs to one interface in one place, and is no VIP."""
-    services = view.services_at_vip(container.address)
-    if services:
-        raise Conflict(
-            "address",
-            f"{container.address} is the VIP of service {services[0].name}",
-            "give the container's own address",
-        )
-    for other in view.containers_at(container.address):
-        if other.key != container.key and _interface(other) != _interface(container):
-            raise Conflict(
-                "address",
-                f"container {'/'.join(other.key)} has {container.address} on another interface",
-                "give the same mac and place, or another address",
-            )
-
-
-def _interface(container: Container) -> tuple[str | None, ...]:
-    return container.mac, container.switch, container.switch_port, container.iface_id
-
-
-def _check_unclaimed(container: Container, protocol: str, view: Lookups) -> None:
-    """A reply from address and port can be restored to one VIP only."""
-    for other in view.containers_at(container.address):
-        if other.key == container.key or other.port != container.port:
-            continue
-        if view.need(Service, other.service).protocol == protocol:
-            raise Conflict(
-                "port",
-                f"container {'/'.join(other.key)} is at {other.address}:{other.port} already",
-                "give each container its own address or port",
-            )
+def _canary_started(service: Service, known: Service | None, now_ms: int) -> Service:
+    """The service with the time at which its canary began: kept while the canary is the same."""
+    if service.canary is None:
+        return service
+    before = known.canary if known else None
+    started_ms = before.started_ms if before else now_ms
+    if before != replace(service.canary, started_ms=started_ms):
+        started_ms = now_ms
+    return replace(service, canary=replace(service.canary, started_ms=started_ms))

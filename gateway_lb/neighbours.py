@@ -42,7 +42,7 @@ from openflow.values import (
 )
 
 # The MAC address that every VIP is resolved to; locally administered.
-VIP_MAC: Final = "02:70:77:00:00:01"
+VIP_MAC: Final = "02:70:77:76:69:70"
 
 # Flags of a neighbour advertisement (RFC 4861 section 4.4): solicited, override.
 _SOLICITED_OVERRIDE: Final = 0x6000_0000

@@ -15,7 +15,12 @@ from tests.conftest import REQUIRE
 Framework = Literal["os-ken", "ryu"]
 
 MANAGER: Final = Path(__file__).parents[1] / ".venv-ryu/bin/prewire-ryu-manager"
-APPS: Final = ("ryu_apps.reconciler", "ryu_apps.discovery", "ryu_apps.telemetry")
+APPS: Final = (
+    "ryu_apps.reconciler",
+    "ryu_apps.discovery",
+    "ryu_apps.telemetry",
+    "ryu_apps.punt",
+)
 
 
 def need(framework: Framework) -> None:

@@ -19,7 +19,7 @@ from topologies.processes import run
 from topologies.spec import HostSpec
 
 VIP: Final = "10.0.0.100"
-VIP_MAC: Final = "02:70:77:00:00:01"
+VIP_MAC: Final = "02:70:77:76:69:70"
 SERVICE: Final = "/v1/services/web"
 
 _PROGRAMS: Final = Path(__file__).parent / "in_host"
@@ -163,8 +163,12 @@ class Site:
         return self.net.run("client", argv, 20).stdout.strip()
 
     def conntrack(self) -> list[str]:
-        """What the switch's conntrack holds of TCP connections of its zones."""
+        """What the switch's conntrack holds."""
         return run(["ovs-appctl", "dpctl/dump-conntrack"]).splitlines()
+
+    def forget_connections(self) -> None:
+        """Have the switch's conntrack hold nothing."""
+        run(["ovs-appctl", "dpctl/flush-conntrack"])
 
 
 class Load:

@@ -134,6 +134,31 @@ def test_the_switch_and_its_ports_are_seen(site: Site) -> None:
         assert count > 0, f"no change was measured in stage {stage}"
 
 
+def test_prometheus_sees_how_containers_stand(site: Site, prometheus: Prometheus) -> None:
+    site.add_service()
+    site.add("c1", "c2", "c3")
+    site.remove("c3", drain=60)
+    until(
+        lambda: prometheus.values('prewire_container_state{state="draining"}', "container"),
+        lambda seen: seen == {"c1": 0, "c2": 0, "c3": 1},
+        "c3 drains",
+    )
+    ready = 'prewire_container_state{state="ready"}'
+    assert prometheus.values(ready, "container") == {"c1": 1, "c2": 1, "c3": 0}
+    counts = prometheus.values("prewire_service_containers > 0", "state")
+    assert counts == {"ready": 2, "draining": 1}
+    until(
+        lambda: prometheus.values("prewire_container_slots", "container"),
+        lambda seen: seen == {"c1": 32, "c2": 32, "c3": 0},
+        "the slots of the others",
+    )
+    weights = prometheus.values("prewire_container_weight", "container")
+    assert weights == {"c1": 0.5, "c2": 0.5, "c3": 0}
+    assert prometheus.values("prewire_service_panic", "service") == {"web": 0}
+    moved = prometheus.values("prewire_service_slot_moves_total", "service")
+    assert moved["web"] >= 21
+
+
 def test_counters_grow_though_rules_change(site: Site) -> None:
     """A group that is replaced and a flow that is deleted start at zero; totals go on."""
     site.add_service()

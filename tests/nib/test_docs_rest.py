@@ -6,7 +6,10 @@ import asyncio
 import json
 import re
 import shlex
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,15 +18,16 @@ from fastapi import FastAPI
 
 from nib.database import Nib
 from nib.draft import Draft
-from nib.records import Port, Switch
+from nib.records import Port, Service, Switch
 from nib.server import EmbeddedServer
 from nib.watch import Batch
 from prewire import docs, rest
-from ryu_apps import rows
-from ryu_apps.incremental import Incremental
+from ryu_apps.dealing import next_slots
 
 DPID = "00000000000000a1"
-EXAMPLE = re.compile(r"```sh\n(curl .+)\n```\n\n```\n(\d+)\n(.*\n)?```")
+TIME = re.compile(r'("[a-z_]+_ms":)[0-9]{13}\b')
+SECONDS_LEFT = re.compile(r'("seconds_left":)[0-9.]+')
+EXAMPLE = re.compile(r"```sh\n(curl .+)\n```\n\n```\n(\d+)\n((?:[^`\n].*\n)*)```")
 
 
 def a_switch(draft: Draft) -> None:
@@ -38,20 +42,21 @@ class PromptController:
 
     def __init__(self, nib: Nib) -> None:
         self._nib = nib
-        self._state = Incremental()
+        self._generation = 0
         nib.watch(self._heard)
 
     def _heard(self, batch: Batch) -> None:
-        behind = batch.generation > self._state.generation
-        self._state.absorb(batch.changes, batch.generation)
-        if not behind:
-            return
-        unsaved = self._state.take_unsaved_slots()
-        changes = [rows.save_slots(service, table) for service, table in unsaved.items()]
-        changes.append(
-            rows.switch_status(DPID, connected=True, applied=batch.generation, problem="")
-        )
-        self._nib.write(lambda draft: [change(draft) for change in changes])
+        if batch.generation > self._generation:
+            self._generation = batch.generation
+            self._nib.write(partial(dealt, batch.generation))
+
+
+def dealt(generation: int, draft: Draft) -> None:
+    for service in draft.all(Service):
+        table = next_slots(service.name, draft, round(time.time() * 1000))
+        assert table is not None
+        draft.put(table)
+    draft.put(replace(draft.need(Switch, DPID), applied=generation))
 
 
 @pytest.fixture
@@ -91,7 +96,13 @@ def test_examples_answer_as_shown(application: FastAPI) -> None:
     examples = EXAMPLE.findall(page)
     assert len(examples) == page.count("```sh\ncurl")
     given = asyncio.run(answers(application, [command for command, _, _ in examples]))
-    assert given == [(int(status), compact(shown)) for _, status, shown in examples]
+    shown = [(int(status), timeless(compact(answer))) for _, status, answer in examples]
+    assert [(status, timeless(answer)) for status, answer in given] == shown
+
+
+def timeless(answer: str) -> str:
+    """The answer at any time."""
+    return SECONDS_LEFT.sub(r"\g<1>0", TIME.sub(r"\g<1>0", answer))
 
 
 def compact(shown: str) -> str:

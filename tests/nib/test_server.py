@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nib.database import Nib
 from nib.errors import NibError, SchemaMismatch, ServerError
-from nib.records import Service
+from nib.records import Container, Service, SlotTable
 from nib.rows import packaged_schema, packaged_version, schema_path
 from nib.server import EmbeddedServer, backup, convert, init, schema_version
 
@@ -32,6 +33,37 @@ def make_older(path: Path) -> None:
         check=True,
         capture_output=True,
     )
+
+
+def make_1_0_0(path: Path) -> None:
+    """A database as prewire made it before load balancing had policies, with rows in it."""
+    schema = Path(__file__).with_name("prewire-1.0.0.ovsschema")
+    subprocess.run(["ovsdb-tool", "create", str(path), str(schema)], check=True)
+    service = {"name": "web", "vip": "10.0.0.100", "port": 80, "protocol": "tcp"}
+    place = {"switch": "00000000000000a1", "switch_port": "s1-eth1"}
+    container = {
+        "id": "c1", "address": "10.0.0.1", "port": 8080, "mac": "0a:00:00:00:00:01",
+        "state": "ready", "service": ["named-uuid", "web"],
+    }  # fmt: skip
+    drains = {"id": "c2", "state": "draining", "drain_until_ms": 2**41, "iface_id": "pod-2"}
+    rows = [
+        ("Global", {"generation": 5, "next_number": 9}, None),
+        ("Service", service | {"number": 7, "generation": 4}, "web"),
+        ("Container", container | place | {"number": 8, "generation": 5}, None),
+        ("Container", container | drains | {"number": 3, "generation": 5}, None),
+        ("Slot_Table", {"service": "web", "slots": " ".join(["8"] * 64)}, None),
+    ]
+    inserts = [
+        {"op": "insert", "table": table, "row": row} | ({"uuid-name": name} if name else {})
+        for table, row, name in rows
+    ]
+    done = subprocess.run(
+        ["ovsdb-tool", "transact", str(path), json.dumps(["Prewire", *inserts])],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "error" not in done.stdout
 
 
 def services_in(state_dir: Path) -> list[str]:
@@ -126,6 +158,31 @@ def test_an_older_database_is_refused_then_converted(state_dir: Path) -> None:
     assert services_in(state_dir) == ["web"]
 
 
+def test_rows_of_version_1_0_0_keep_their_meaning(state_dir: Path) -> None:
+    """What a later version added reads as its default, and may be changed."""
+    path = state_dir / "nib.db"
+    make_1_0_0(path)
+    assert convert(path).old == "1.0.0"
+    with EmbeddedServer(state_dir) as server, Nib(server.remote, "test") as nib:
+        with nib.view() as mirror:
+            assert mirror.generation == 5
+            assert mirror.all(Service) == (replace(WEB, number=7, generation=4),)
+            containers = {each.id: each for each in mirror.containers_of("web")}
+            assert mirror.need(SlotTable, "web").slots == (8,) * 64
+        mac, dpid = "0a:00:00:00:00:01", "00000000000000a1"
+        first = Container("web", "c1", "10.0.0.1", 8080, mac, dpid, "s1-eth1")
+        assert containers["c1"] == replace(first, number=8, generation=5)
+        assert (containers["c1"].weight, containers["c1"].since_ms) == (1, 0)
+        assert containers["c2"].drain_until_ms == 2**41
+        assert containers["c2"].iface_id == "pod-2"
+        changed = replace(WEB, policy="least_inflight", mode="stateless", on_empty="hold")
+        nib.write(lambda draft: draft.put(changed)).result(WAIT_S)
+        nib.write(lambda draft: draft.put(replace(first, weight=0))).result(WAIT_S)
+        with Nib(server.remote, "other") as other, other.view() as mirror:
+            assert mirror.need(Service, "web") == replace(changed, number=7, generation=6)
+            assert mirror.need(Container, ("web", "c1")).weight == 0
+
+
 def test_backups_never_overwrite_each_other(state_dir: Path) -> None:
     path = state_dir / "nib.db"
     init(path)
@@ -136,7 +193,7 @@ def test_backups_never_overwrite_each_other(state_dir: Path) -> None:
 
 def test_a_newer_database_is_not_converted_back(state_dir: Path) -> None:
     schema = state_dir / "newer.ovsschema"
-    schema.write_text(json.dumps(packaged_schema() | {"version": "1.1.0"}), "utf-8")
+    schema.write_text(json.dumps(packaged_schema() | {"version": "999.0.0"}), "utf-8")
     path = state_dir / "nib.db"
     subprocess.run(["ovsdb-tool", "create", str(path), str(schema)], check=True)
     with pytest.raises(SchemaMismatch, match="lose columns"):

@@ -13,14 +13,26 @@ import pytest
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import Conflict, NibUnavailable, NotFound
+from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
 from nib.records import (
+    ABOUT_CONTAINER,
+    BALANCE_POLICIES,
+    MAX_WEIGHT,
+    MODES,
+    ON_EMPTY,
     RECORD_CLASSES,
+    REPORT_WORDS,
     Audit,
+    Connections,
     Container,
+    Demand,
+    Ejected,
     Global,
+    Health,
     Leader,
     Port,
     Record,
+    Report,
     Service,
     SlotTable,
     Switch,
@@ -64,18 +76,61 @@ def hold(nib: Nib) -> tuple[threading.Event, Future[Committed[None]]]:
 
 EVERY_RECORD: tuple[Record, ...] = (
     service(1),
+    service(
+        2,
+        vip="fd00::1:0:0:2",
+        extra_ports=(ExtraPort(443, 8443), ExtraPort(80, 8080, "udp")),
+        policy="source_affinity",
+        affinity_seconds=86_400,
+        on_empty="hold",
+        max_connections=1_000_000,
+        slow_start_seconds=30,
+        panic_percent=100,
+        health=HealthCheck(
+            "http", 8081, '/a?b="c"&d=\\é', 200, 204, "", interval_ms=300, timeout_ms=100
+        ),
+        ejection=Ejection(failure_percent=20, max_ejected_percent=100),
+        canary=Canary("v2", 30, 10, 60_000, 2**41),
+    ),
+    service(3, policy="least_inflight", health=HealthCheck("grpc", grpc_service="a.b/C")),
+    service(4, mode="stateless", protocol="udp", health=HealthCheck(port=1), canary=Canary("a", 0)),
+    service(5, health=HealthCheck(), ejection=Ejection()),
     Container(
         "s1", "c1", "10.1.0.1", 80, MAC, iface_id="pod", state="draining", drain_until_ms=2**41
     ),
     Container("s1", "c2", "10.1.0.2", 65535, MAC, switch=DPID, switch_port="s1-eth1"),
+    Container(
+        "s2", "c1", "fd00::a", 80, MAC, iface_id="pod", weight=MAX_WEIGHT, version="v2",
+        max_inflight=1, max_connections=1_000_000, lease_seconds=86_400, lease_until_ms=2**42,
+        since_ms=2**41,
+    ),
+    Container("s2", "c2", "fd00::b", 80, MAC, iface_id="pod", weight=0),
     SlotTable("s1", (1, 2, 2**28 - 1)),
     SlotTable("s2", ()),
-    Switch(DPID, 65535, name="s1", connected=True, applied=2**40, problem='says "no", \\ twice'),
+    Switch(DPID, 32767, name="s1", connected=True, applied=2**40, problem='says "no", \\ twice'),
     Port(DPID, "s1-eth1", 1, MAC, iface_id="pod", attached_mac=MAC, up=True, speed_bps=10**11),
     Port(DPID, "s1", 2**32 - 2, MAC),
     Leader(2**62, "controller-1"),
     Audit(DPID, 5, 4, 3, 2, frozenset({"table=arp priority=1", "ünïcode"})),
-)
+    Report("s1", "c1"),
+    Report("s1", "c2", percent=0, max_inflight=30, word="drain", inflight=0),
+    Report("s2", "c1", word="down", inflight=1_000_000),
+    Health("s1", "c1", True),
+    Health("s1", "c2", False, 'HTTP status 503, "busy"'),
+    Connections("s1", "c1", 0, 2**41),
+    Ejected("s1", "c1", 2**41, 3, "5 of 5 connections failed"),
+    Demand("s1", 2**41, 2**40),
+)  # fmt: skip
+
+
+def test_every_choice_is_among_the_records() -> None:
+    """So that the schema has them all, and none is lost on the way."""
+    services = [record for record in EVERY_RECORD if isinstance(record, Service)]
+    assert {service.mode for service in services} == MODES
+    assert {service.policy for service in services} == BALANCE_POLICIES
+    assert {service.on_empty for service in services} == ON_EMPTY
+    assert {r.word for r in EVERY_RECORD if isinstance(r, Report)} == REPORT_WORDS
+    assert {type(record) for record in EVERY_RECORD} == {*RECORD_CLASSES} - {Global}
 
 
 def test_every_record_comes_back_as_it_was_put(nib: Nib, open_nib: Callable[..., Nib]) -> None:
@@ -103,6 +158,13 @@ def test_every_record_can_be_changed_and_deleted(nib: Nib, open_nib: Callable[..
         Port(DPID, "s1-eth1", 7, MAC),
         Leader(1, "controller-2"),
         Audit(DPID),
+        service(2),
+        container("s2", "c1"),
+        Report("s1", "c2", percent=50),
+        Health("s1", "c1", False, "refused"),
+        Connections("s1", "c1", 5, 1),
+        Ejected("s1", "c1", 1),
+        Demand("s1", 1),
     )
     nib.write(put(*changed)).result(WAIT_S)
     with open_nib("other").view() as mirror:
@@ -121,6 +183,33 @@ def test_every_record_can_be_changed_and_deleted(nib: Nib, open_nib: Callable[..
     nib.write(clear).result(WAIT_S)
     with open_nib("third").view() as mirror:
         assert sum(mirror.count(kind) for kind in RECORD_CLASSES) == 1
+
+
+def test_what_is_said_about_a_container_goes_with_it(
+    nib: Nib, open_nib: Callable[..., Nib]
+) -> None:
+    nib.write(put(*EVERY_RECORD)).result(WAIT_S)
+
+    def remove(draft: Draft) -> None:
+        for name in ("c1", "c2"):
+            draft.delete(Container, ("s1", name))
+        draft.delete(Service, "s1")
+
+    nib.write(remove).result(WAIT_S)
+    with open_nib("other").view() as mirror:
+        for kind in ABOUT_CONTAINER:
+            assert {record.key[0] for record in mirror.all(kind)} <= {"s2"}
+        assert mirror.count(Report) == 1
+        assert mirror.count(Demand) == 0
+
+
+def test_a_service_is_found_by_each_of_its_ports(nib: Nib) -> None:
+    nib.write(put(service(1, extra_ports=(ExtraPort(443, 8443),)))).result(WAIT_S)
+    with nib.view() as mirror:
+        found = mirror.service_at(service(1).vip, 443, "tcp")
+        assert found is not None
+        assert found.name == "s1"
+        assert mirror.service_at(service(1).vip, 443, "udp") is None
 
 
 def test_each_intent_transaction_takes_the_next_generation(nib: Nib) -> None:

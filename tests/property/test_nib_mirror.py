@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from nib.draft import Draft
 from nib.errors import NotFound
 from nib.mirror import Mirror, RowChange
-from nib.records import RECORD_CLASSES, Container, Global, Port, Record, Service
+from nib.policy import ExtraPort
+from nib.records import (
+    RECORD_CLASSES,
+    Container,
+    Demand,
+    Global,
+    Port,
+    Record,
+    Report,
+    Service,
+)
 
 MAC = "0a:00:00:00:00:01"
 names = st.sampled_from(["a", "b", "c"])
@@ -20,7 +30,19 @@ numbers = st.integers(0, 3)
 ifaces = st.sampled_from(["i1", "i2"])
 dpids = st.sampled_from(["0000000000000001", "0000000000000002"])
 
-services = st.builds(Service, name=names, vip=addresses, port=st.integers(1, 2), number=numbers)
+extra_ports = st.lists(
+    st.builds(ExtraPort, port=st.integers(3, 5), target=st.just(80)),
+    max_size=2,
+    unique_by=lambda extra: extra.port,
+).map(tuple)
+services = st.builds(
+    Service,
+    name=names,
+    vip=addresses,
+    port=st.integers(1, 2),
+    number=numbers,
+    extra_ports=extra_ports,
+)
 containers = st.builds(
     Container,
     service=names,
@@ -34,7 +56,9 @@ containers = st.builds(
 ports = st.builds(
     Port, switch=dpids, name=names, number=numbers, mac=st.just(MAC), iface_id=st.none() | ifaces
 )
-records: st.SearchStrategy[Record] = services | containers | ports
+reports = st.builds(Report, service=names, container=names, percent=st.integers(0, 1))
+demands = st.builds(Demand, service=names, at_ms=st.integers(0, 1))
+records: st.SearchStrategy[Record] = services | containers | ports | reports | demands
 steps = st.lists(st.tuples(st.sampled_from(["put", "delete"]), records), max_size=40)
 
 
@@ -65,6 +89,11 @@ def test_incremental_equals_rebuilt(changes: list[tuple[str, Record]]) -> None:
     for container in mirror.all(Container):
         assert container in mirror.containers_of(container.service)
         assert container in mirror.containers_at(container.address)
+    for service in mirror.all(Service):
+        for front in service.fronts:
+            found = mirror.service_at(*front)
+            assert found is not None
+            assert front in found.fronts
 
 
 @given(steps, steps)
@@ -80,9 +109,10 @@ def test_a_draft_taken_back_leaves_the_mirror_as_it_was(
     after = rebuilt(mirror)
     for change in draft.net_changes():
         held.apply(change)
-    assert {k: set(held.all(k)) for k in (Service, Container, Port)} == {
-        k: {_without_needless_stamp(held, r) for r in after.all(k)}
-        for k in (Service, Container, Port)
+    kinds = (Service, Container, Port, Report, Demand)
+    assert {kind: set(held.all(kind)) for kind in kinds} == {
+        kind: {_without_needless_stamp(held, record) for record in after.all(kind)}
+        for kind in kinds
     }
     draft.roll_back(0)
     assert contents(mirror) == contents(untouched)

@@ -45,8 +45,7 @@ def database() -> Iterator[EmbeddedServer]:
 @pytest.fixture
 def settings(database: EmbeddedServer) -> Settings:
     """On the database of these tests, with ports of its own and no switch database."""
-    ports = free_ports("controller_port", "metrics_port")
-    return load(state_dir=database.state_dir, nib=database.remote, switch_db="", **ports)
+    return load(state_dir=database.state_dir, nib=database.remote, switch_db="", **free_ports())
 
 
 @contextmanager

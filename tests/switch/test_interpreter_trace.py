@@ -55,6 +55,7 @@ from ryu_apps import forwarding
 from tests.ovs import PrivateOvs, is_installed
 from tests.switch.random_pipelines import PORTS, Maker
 from tests.switch.tracing import (
+    UNSHOWN,
     Departure,
     chosen_buckets,
     datapath_ports,
@@ -122,9 +123,10 @@ def differences(result: Result, text: str, ports: dict[int, int]) -> list[str]:
             choice.bucket for choice in result.choices if result.steps[choice.step].fork == fork
         )
         ours = sorted(_departures(result.outputs, fork), key=repr)
-        left = sorted(map(_on_wire, departures(theirs, ports)), key=repr)
+        start = _as_shown(theirs.start, steps[0].packet)
+        left = sorted(map(_on_wire, departures(replace(theirs, start=start), ports)), key=repr)
         for what, here, there in (
-            ("the packet at the start", steps[0].packet, theirs.start),
+            ("the packet at the start", steps[0].packet, start),
             ("lookups", lookups, theirs.lookups),
             ("buckets", buckets, theirs.buckets),
             ("packets sent", ours, left),
@@ -133,6 +135,13 @@ def differences(result: Result, text: str, ports: dict[int, int]) -> list[str]:
             if here != there:
                 found.append(f"{what} of {fork}: {here} here, {there} in the trace")
     return found
+
+
+def _as_shown(traced: Packet, ours: Packet) -> Packet:
+    """A traced packet with the headers of ours that a trace does not print."""
+    return traced.having(
+        **{name: ours[name] for name in UNSHOWN if name in traced and name in ours}
+    )
 
 
 def _departures(outputs: Sequence[Sent], fork: tuple[int, ...]) -> Iterator[Departure]:
@@ -148,11 +157,11 @@ def _departures(outputs: Sequence[Sent], fork: tuple[int, ...]) -> Iterator[Depa
 
 
 def _on_wire(departure: Departure) -> Departure:
-    """Without what the datapath's actions do not show: registers and conntrack fields."""
+    """Without what the datapath's actions do not show: registers, conntrack fields, a new in_port."""
     kept = {
         name: value
         for name, value in departure.packet.items()
-        if not name.startswith(("reg", "ct_", "metadata"))
+        if not name.startswith(("reg", "ct_", "metadata", "in_port"))
     }
     return replace(departure, packet=Packet(kept))
 

@@ -76,7 +76,9 @@ def test_every_route_is_described(server: RestServer) -> None:
         "/v1/services", "/v1/services/{name}", "/v1/services/{name}/containers",
         "/v1/services/{name}/containers/{container_id}", "/v1/status", "/v1/switches",
         "/v1/switches/{dpid}", "/v1/switches/{dpid}/diff", "/v1/explain/packet",
-        "/v1/explain/flow",
+        "/v1/explain/flow", "/v1/services/{name}/slots", "/v1/demand", "/v1/reports",
+        "/v1/services/{name}/containers/{container_id}/renew",
+        "/v1/services/{name}/containers/{container_id}/report",
     } <= set(paths)  # fmt: skip
     for path, methods in paths.items():
         for method, operation in methods.items():

@@ -86,6 +86,19 @@ class TestARunningNetwork:
         size = ["curl", "-s", "--max-time", "10", "-o", "/dev/null", "-w", "%{size_download}"]
         assert network.run("client", [*size, f"{URL}1m"]).stdout == str(1 << 20)
 
+    def test_container_answers_over_ipv6(self, network: RunningNetwork) -> None:
+        address = network.spec.host("c2").address6
+        get = ["curl", "-s", "--max-time", "5", f"http://[{address}]:8080/"]
+        assert '"c2"' in network.run("client", get).stdout
+
+    def test_ipv6_addresses_are_usable_at_once(self, network: RunningNetwork) -> None:
+        for host in network.spec.hosts:
+            shown = network.run(host.name, ["ip", "-6", "-o", "address", "show", "scope", "global"])
+            assert f"{host.address6}/64" in shown.stdout
+            every = network.run(host.name, ["ip", "-6", "-o", "address", "show"]).stdout
+            assert "fe80::" in every
+            assert "tentative" not in every
+
     def test_container_ports_name_their_container(self, network: RunningNetwork) -> None:
         for host in network.spec.containers:
             dpid, port = network.spec.port_of(host.name)
@@ -135,6 +148,14 @@ def test_the_end_leaves_nothing(tmp_path: Path) -> None:
     assert namespaces() <= before
     assert leftover_names() == []
     assert [entry.name for entry in tmp_path.iterdir()] == ["lock"]
+
+
+def test_a_host_without_an_ipv6_address_has_no_ipv6(tmp_path: Path) -> None:
+    spec = replace(SPEC, hosts=tuple(replace(host, address6=None) for host in SPEC.hosts))
+    with running(spec, state_dir=tmp_path) as network:
+        forward_everything("pw-s1")
+        assert network.run("client", ["ip", "-6", "address", "show"]).stdout == ""
+        assert '"c1"' in network.run("client", ["curl", "-s", "--max-time", "5", URL]).stdout
 
 
 def test_an_error_in_the_body_leaves_nothing(tmp_path: Path) -> None:

@@ -19,7 +19,18 @@ _CHOSEN: Final = re.compile(r"^ *-> using bucket (\d+)$")
 _BUCKET: Final = re.compile(r"^ *bucket (\d+)$")
 
 # Words of a trace's "Flow:" line that say nothing of a Packet's fields.
-_NOT_OURS: Final = {"recirc_id", "dp_hash", "skb_priority", "vlan_tci", "nw_frag", "eth"}
+_NOT_OURS: Final = {
+    "recirc_id",
+    "dp_hash",
+    "skb_priority",
+    "vlan_tci",
+    "nw_frag",
+    "eth",
+    "ipv6_label",
+}
+
+# Header fields that this line leaves out, whatever the packet.
+UNSHOWN: Final = ("nd_reserved", "nd_options_type")
 
 # How the datapath's keys and their members are called here; the order is that of the datapath.
 _KEYS: Final = {
@@ -28,6 +39,16 @@ _KEYS: Final = {
     ("ipv4", "src"): "ip_src",
     ("ipv4", "dst"): "ip_dst",
     ("ipv4", "ttl"): "nw_ttl",
+    ("ipv6", "src"): "ipv6_src",
+    ("ipv6", "dst"): "ipv6_dst",
+    ("ipv6", "hlimit"): "nw_ttl",
+    ("icmpv6", "type"): "icmpv6_type",
+    ("icmpv6", "code"): "icmpv6_code",
+    ("nd", "target"): "nd_target",
+    ("nd", "sll"): "nd_sll",
+    ("nd", "tll"): "nd_tll",
+    ("nd_ext", "nd_reserved"): "nd_reserved",
+    ("nd_ext", "nd_options_type"): "nd_options_type",
     ("tcp", "src"): "tcp_src",
     ("tcp", "dst"): "tcp_dst",
     ("udp", "src"): "udp_src",
@@ -128,7 +149,7 @@ def _set(packet: Packet, key: str) -> Packet:
     for member in members[:-1].split(","):
         part, _, shown = member.partition("=")
         value, _, mask = shown.partition("/")
-        if (name, part) == ("ipv4", "tos"):
+        if (name, part) in (("ipv4", "tos"), ("ipv6", "tclass")):
             packet = _set_tos(packet, int(value, 0), int(mask or "0xff", 0))
         elif (name, part) in _KEYS:
             field = FIELDS[_KEYS[name, part]]

@@ -14,11 +14,13 @@ from gateway_lb.intent import (
     drain_container,
     put_container,
     put_service,
+    renew_container,
 )
 from gateway_lb.slots import MAX_CONTAINERS
 from nib.draft import Draft
 from nib.errors import Conflict, FieldError, NotFound
 from nib.mirror import Mirror, RowChange
+from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
 from nib.records import Container, Global, Port, Record, Service, SlotTable, Switch
 
 S1, S2, S3 = "00000000000000a1", "00000000000000a2", "00000000000000a3"
@@ -101,14 +103,16 @@ def test_a_vip_is_no_containers_address(draft: Draft) -> None:
     assert "web/c1" in error.message
 
 
-def test_a_service_cannot_take_a_protocol_in_which_its_containers_answer_for_another(
+def test_a_service_moves_to_a_protocol_in_which_its_containers_answer_for_another(
     draft: Draft,
 ) -> None:
+    """An endpoint may stand behind several services, unless one of them is stateless."""
     put_service(Service("dns", "10.0.0.53", 53, "udp"))(draft)
     put_container(AT_POD)(draft)
     put_container(replace(AT_POD, service="dns"))(draft)
-    error = refused(draft, put_service(Service("dns", "10.0.0.53", 53, "tcp")))
-    assert error.field == "port"
+    error = refused(draft, put_service(Service("dns", "10.0.0.53", 53, mode="stateless")))
+    assert (error.field, "service dns" in error.message) == ("extra_ports", True)
+    assert not put_service(Service("dns", "10.0.0.53", 53, "tcp"))(draft).created
 
 
 def test_a_service_goes_with_its_containers(draft: Draft) -> None:
@@ -230,14 +234,20 @@ def test_an_address_belongs_to_one_interface(draft: Draft) -> None:
     assert "web/c1" in error.message
 
 
-def test_an_address_and_port_answer_for_one_service_alone(draft: Draft) -> None:
+def test_an_address_and_port_are_one_container_of_a_service(draft: Draft) -> None:
     put_container(AT_POD)(draft)
-    for other in (replace(AT_POD, service="api"), replace(AT_POD, id="c2")):
-        error = refused(draft, put_container(other))
-        assert error.field == "port"
-        assert "web/c1" in error.message
+    error = refused(draft, put_container(replace(AT_POD, id="c2")))
+    assert error.field == "port"
+    assert "web/c1" in error.message
+
+
+def test_an_address_and_port_stand_behind_several_services_and_ports(draft: Draft) -> None:
+    put_container(AT_POD)(draft)
+    assert put_container(replace(AT_POD, service="api"))(draft).created
     put_service(Service("dns", "10.0.0.53", 53, "udp"))(draft)
     assert put_container(replace(AT_POD, service="dns"))(draft).created
+    both = replace(WEB, extra_ports=(ExtraPort(443, AT_POD.port), ExtraPort(53, 53, "udp")))
+    assert not put_service(both)(draft).created
 
 
 def test_there_are_no_more_containers_than_slots(draft: Draft) -> None:
@@ -246,6 +256,132 @@ def test_there_are_no_more_containers_than_slots(draft: Draft) -> None:
     error = refused(draft, put_container(replace(AT_POD, id="more", port=9999)))
     assert (error.field, str(MAX_CONTAINERS) in error.message) == ("id", True)
     assert not put_container(replace(AT_POD, id="c0", port=9999))(draft).created
+
+
+# --------------------------------------------------------------------------------- contradictions
+
+STATELESS = replace(WEB, mode="stateless")
+
+
+def test_a_stateless_services_endpoint_stands_behind_nothing_else(draft: Draft) -> None:
+    put_service(STATELESS)(draft)
+    put_container(AT_POD)(draft)
+    error = refused(draft, put_container(replace(AT_POD, service="api")))
+    assert (error.field, "stateless service web" in error.message) == ("port", True)
+    twice = replace(STATELESS, extra_ports=(ExtraPort(443, AT_POD.port),))
+    error = refused(draft, put_service(twice))
+    assert (error.field, "stateless service web" in error.message) == ("extra_ports", True)
+    put_service(replace(STATELESS, extra_ports=(ExtraPort(443, 9443),)))(draft)
+    error = refused(draft, put_container(replace(AT_POD, service="api", port=9443)))
+    assert error.field == "port"
+    error = refused(draft, put_container(replace(AT_POD, port=9443)))
+    assert "two ports" in error.message
+
+
+def test_containers_of_a_service_do_not_share_the_target_of_a_further_port(draft: Draft) -> None:
+    put_service(replace(WEB, extra_ports=(ExtraPort(443, 9443),)))(draft)
+    put_container(AT_POD)(draft)
+    error = refused(draft, put_container(replace(AT_POD, id="c2", port=8081)))
+    assert (error.field, "9443" in error.message) == ("port", True)
+
+
+def test_a_further_port_that_another_service_has(draft: Draft) -> None:
+    error = refused(draft, put_service(replace(WEB, extra_ports=(ExtraPort(81, 81),))))
+    assert (error.field, "service api" in error.message) == ("extra_ports", True)
+
+
+def test_a_container_has_the_family_of_its_services_vip(draft: Draft) -> None:
+    error = refused(draft, put_container(replace(AT_POD, address="fd00::11")))
+    assert (error.field, "IPv4" in error.remedy) == ("address", True)
+    put_service(Service("web6", "fd00::100", 80))(draft)
+    error = refused(draft, put_container(replace(AT_POD, service="web6")))
+    assert (error.field, "IPv6" in error.remedy) == ("address", True)
+    put_container(replace(AT_POD, service="web6", address="fd00::11"))(draft)
+    error = refused(draft, put_service(Service("web6", "10.0.0.6", 80)))
+    assert (error.field, "fd00::11" in error.message) == ("vip", True)
+
+
+@pytest.mark.parametrize("changes", [{"mode": "stateless"}, {"protocol": "udp"}])
+def test_connections_that_nobody_counts_are_not_capped(
+    draft: Draft, changes: dict[str, str]
+) -> None:
+    capped = replace(AT_POD, max_connections=5)
+    put_container(capped)(draft)
+    error = refused(draft, put_service(replace(WEB, **changes)))  # type: ignore[arg-type]
+    assert error.field in changes
+    put_container(AT_POD)(draft)
+    put_service(replace(WEB, **changes))(draft)  # type: ignore[arg-type]
+    assert refused(draft, put_container(capped)).field == "max_connections"
+
+
+@pytest.mark.parametrize(
+    ("check", "field"),
+    [
+        (HealthCheck("tcp", path="/ready"), "health.path"),
+        (HealthCheck("grpc", path="/ready"), "health.path"),
+        (HealthCheck("tcp", status_to=299), "health.status_to"),
+        (HealthCheck("http", grpc_service="shop"), "health.grpc_service"),
+    ],
+)
+def test_what_a_check_does_not_look_at_is_not_given(
+    draft: Draft, check: HealthCheck, field: str
+) -> None:
+    assert refused(draft, put_service(replace(WEB, health=check))).field == field
+
+
+def test_failed_connections_of_a_stateless_service_are_not_known(draft: Draft) -> None:
+    assert refused(draft, put_service(replace(STATELESS, ejection=Ejection()))).field == "ejection"
+
+
+# ------------------------------------------------------------------------------- canaries, leases
+
+CANARY = Canary("v2", 50, 5)
+
+
+def test_a_canary_starts_when_it_is_new_or_changed(draft: Draft) -> None:
+    def put(canary: Canary | None, now_ms: int) -> int | None:
+        stored = put_service(replace(WEB, canary=canary), now_ms)(draft).record
+        return stored.canary.started_ms if stored.canary else None
+
+    assert put(CANARY, 1_000) == 1_000
+    before = draft.mark
+    assert put(CANARY, 2_000) == 1_000
+    assert draft.mark == before, "nothing changed"
+    assert put(replace(CANARY, percent=80), 3_000) == 3_000
+    assert put(replace(CANARY, percent=80, version="v3"), 4_000) == 4_000
+    assert put(None, 5_000) is None
+    assert put(CANARY, 6_000) == 6_000
+
+
+def test_a_canary_of_a_version_that_no_container_has(draft: Draft) -> None:
+    put_container(replace(AT_POD, version="v1"))(draft)
+    assert put_service(replace(WEB, canary=CANARY), 1_000)(draft).record.canary
+
+
+LEASED = replace(AT_POD, lease_seconds=10)
+
+
+def test_a_lease_ends_its_time_after_registration_and_renewal(draft: Draft) -> None:
+    assert put_container(LEASED, 1_000)(draft).record.lease_until_ms == 11_000
+    before = draft.mark
+    put_container(LEASED, 2_000)(draft)
+    renew_container(("web", "c1"), 2_000)(draft)
+    assert draft.mark == before, "early renewals write nothing"
+    assert renew_container(("web", "c1"), 9_000)(draft).lease_until_ms == 19_000
+    assert put_container(LEASED, 17_000)(draft).record.lease_until_ms == 27_000
+    assert draft.need(Container, ("web", "c1")).since_ms == 1_000
+
+
+def test_a_lease_that_cannot_be_renewed(draft: Draft) -> None:
+    with pytest.raises(NotFound):
+        renew_container(("web", "c1"), 0)(draft)
+    with pytest.raises(NotFound):
+        renew_container(("nope", "c1"), 0)(draft)
+    put_container(AT_POD, 0)(draft)
+    assert refused(draft, renew_container(("web", "c1"), 0)).field == "lease_seconds"
+    put_container(LEASED, 0)(draft)
+    drain_container(("web", "c1"), 0, 60)(draft)
+    assert refused(draft, renew_container(("web", "c1"), 0)).field == "state"
 
 
 # ------------------------------------------------------------------------------------- draining

@@ -10,7 +10,22 @@ from nib.draft import Draft
 from nib.errors import NotFound
 from nib.fields import MAX_NUMBER
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Global, Port, Record, Service, SlotTable, Switch
+from nib.policy import ExtraPort
+from nib.records import (
+    ABOUT_CONTAINER,
+    Connections,
+    Container,
+    Demand,
+    Ejected,
+    Global,
+    Health,
+    Port,
+    Record,
+    Report,
+    Service,
+    SlotTable,
+    Switch,
+)
 
 MAC = "0a:00:00:00:00:01"
 WEB = Service("web", "10.0.0.100", 80, number=1, generation=1)
@@ -139,6 +154,73 @@ def test_delete_and_put_again_is_one_modification_with_a_new_number(mirror: Mirr
     again = draft.put(Service("web", "10.0.0.100", 80))
     assert again.number == 2
     assert RowChange(WEB, again) in draft.net_changes()
+
+
+def test_a_service_is_found_by_each_of_its_ports(mirror: Mirror) -> None:
+    extra = (ExtraPort(443, 8443), ExtraPort(80, 8080, "udp"))
+    wider = replace(WEB, extra_ports=extra)
+    mirror.apply(RowChange(WEB, wider))
+    for front in ((80, "tcp"), (443, "tcp"), (80, "udp")):
+        assert mirror.service_at(WEB.vip, *front) == wider
+    assert mirror.service_at(WEB.vip, 443, "udp") is None
+    mirror.apply(RowChange(wider, WEB))
+    assert mirror.service_at(WEB.vip, 443, "tcp") is None
+    assert mirror.service_at(WEB.vip, 80, "tcp") == WEB
+
+
+def test_ipv6_rows_are_found_by_address(mirror: Mirror) -> None:
+    web6 = Service("web6", "fd00::100", 80, number=2)
+    c1 = replace(container("c1", 3, "web6"), address="fd00::1")
+    for record in (web6, c1):
+        mirror.apply(RowChange(None, record))
+    assert mirror.service_at("fd00::100", 80, "tcp") == web6
+    assert mirror.services_at_vip("fd00::100") == (web6,)
+    assert mirror.containers_at("fd00::1") == (c1,)
+
+
+def test_two_services_may_have_containers_at_one_address(mirror: Mirror) -> None:
+    mirror.apply(RowChange(None, Service("api", "10.0.0.200", 80, number=2)))
+    first, second = container("c1", 5), container("c1", 6, "api")
+    for record in (first, second):
+        mirror.apply(RowChange(None, record))
+    assert set(mirror.containers_at("10.0.1.1")) == {first, second}
+    assert set(mirror.containers_on_iface("pod-c1")) == {first, second}
+
+
+def about(name: str) -> tuple[Record, ...]:
+    return (
+        Report("web", name, percent=50),
+        Health("web", name, True),
+        Connections("web", name, 3, 1),
+        Ejected("web", name, 1),
+    )
+
+
+def test_what_is_said_about_a_container_goes_with_it(mirror: Mirror) -> None:
+    for record in (container("c1", 5), container("c2", 6), *about("c1"), *about("c2")):
+        mirror.apply(RowChange(None, record))
+    draft = Draft(mirror)
+    draft.delete(Container, ("web", "c1"))
+    assert {type(record) for record in about("c1")} == set(ABOUT_CONTAINER)
+    for kind in ABOUT_CONTAINER:
+        assert [record.key for record in draft.all(kind)] == [("web", "c2")]
+    assert {change.kind for change in draft.net_changes()} == {Global, Container, *ABOUT_CONTAINER}
+
+
+def test_a_demand_goes_with_its_service(mirror: Mirror) -> None:
+    mirror.apply(RowChange(None, Demand("web", 1)))
+    draft = Draft(mirror)
+    draft.delete(Service, "web")
+    assert draft.all(Demand) == ()
+
+
+def test_what_is_said_about_a_container_does_not_touch_the_generation(mirror: Mirror) -> None:
+    mirror.apply(RowChange(None, container("c1", 5)))
+    draft = Draft(mirror)
+    for record in (*about("c1"), Demand("web", 1)):
+        draft.put(record)
+    assert Global not in {change.kind for change in draft.net_changes()}
+    assert draft.generation == 1
 
 
 def test_rolling_back_leaves_nothing_behind(mirror: Mirror) -> None:

@@ -9,16 +9,18 @@ import pytest
 from gateway_lb.pipeline import service_group
 from nib.mirror import Mirror, RowChange
 from nib.records import Container, Global, Record, Service, SlotTable, Switch
+from openflow import tables
 from openflow.values import Rules
 from ryu_apps.compile import (
     BASE,
     Unit,
     all_units,
     compile_state,
-    next_slots,
+    health_iface,
     touched_units,
     unit_rules,
 )
+from ryu_apps.dealing import next_slots
 from ryu_apps.diff import desired_of
 from ryu_apps.incremental import Incremental
 from tests.nib_strategies import HERE, THERE, port_of_station
@@ -51,11 +53,16 @@ def test_units_are_the_base_vips_addresses_and_services() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "touched"),
     [
-        (None, WEB, {Unit("service", "web"), Unit("vip", WEB.vip)}),
+        (None, WEB, {Unit("service", "web"), Unit("vip", WEB.vip), Unit("host", C1.address)}),
         (
             WEB,
             replace(WEB, vip="10.0.0.9"),
-            {Unit("service", "web"), Unit("vip", WEB.vip), Unit("vip", "10.0.0.9")},
+            {
+                Unit("service", "web"),
+                Unit("vip", WEB.vip),
+                Unit("vip", "10.0.0.9"),
+                Unit("host", C1.address),
+            },
         ),
         (
             C1,
@@ -66,6 +73,7 @@ def test_units_are_the_base_vips_addresses_and_services() -> None:
         (PORTS[0], replace(PORTS[0], number=9), {Unit("service", "web")}),
         (PORTS[0], None, {Unit("service", "web")}),
         (None, replace(PORTS[0], name="other", iface_id=None), set()),
+        (None, replace(PORTS[0], name="x", iface_id=health_iface(HERE)), {Unit("vip", WEB.vip)}),
         (HERE_ROW, replace(HERE_ROW, applied=3), set()),
         (None, Global(), set()),
     ],
@@ -77,6 +85,28 @@ def test_a_row_touches_what_it_can_alter(
     change = RowChange(old, new)
     view.apply(change)
     assert touched_units(change, view) == touched
+
+
+def test_who_shares_an_address_is_compiled_together() -> None:
+    twin = replace(C1, service="api", number=9)
+    view = view_of(WEB, API, C1, twin)
+    assert touched_units(RowChange(None, twin), view) == {
+        Unit("service", "web"),
+        Unit("service", "api"),
+        Unit("host", C1.address),
+    }
+    assert Unit("service", "web") in touched_units(RowChange(API, replace(API, port=82)), view)
+
+
+def test_a_port_that_two_services_share_needs_a_second_look() -> None:
+    twin = replace(C1, service="api", number=9)
+    alone = unit_rules(Unit("host", C1.address), view_of(WEB, API, C1), HERE_ROW)
+    shared = unit_rules(Unit("host", C1.address), view_of(WEB, API, C1, twin), HERE_ROW)
+    apart = unit_rules(
+        Unit("host", C1.address), view_of(WEB, API, C1, replace(twin, port=9)), HERE_ROW
+    )
+    assert tables.ORIGIN.number not in {flow.table for flow in (*alone.flows, *apart.flows)}
+    assert tables.ORIGIN.number in {flow.table for flow in shared.flows}
 
 
 @pytest.mark.parametrize("named", ["v5", "5", "15"])
@@ -120,7 +150,7 @@ def test_slots_that_another_controller_left_are_kept_where_they_are_right() -> N
     left = SlotTable("web", (3,) * 40 + (4,) * 24)
     state = Incremental()
     rows = (HERE_ROW, WEB, C1, C2, *PORTS, left)
-    state.absorb([RowChange(None, row) for row in rows], 7)
+    state.absorb([RowChange(None, row) for row in rows], 7, 0)
     slots = state.view.need(SlotTable, "web").slots
     assert state.generation == 7
     assert slots.count(3) == slots.count(4) == 32
@@ -131,23 +161,23 @@ def test_slots_that_another_controller_left_are_kept_where_they_are_right() -> N
 
 def test_the_slots_of_a_service_that_goes_are_deleted() -> None:
     state = Incremental()
-    state.absorb([RowChange(None, row) for row in (WEB, C1, *PORTS)], 1)
+    state.absorb([RowChange(None, row) for row in (WEB, C1, *PORTS)], 1, 0)
     state.take_unsaved_slots()
-    state.absorb([RowChange(C1, None), RowChange(WEB, None)], 2)
+    state.absorb([RowChange(C1, None), RowChange(WEB, None)], 2, 0)
     assert state.take_unsaved_slots() == {"web": None}
     assert state.view.get(SlotTable, "web") is None
 
 
 def test_slots_of_a_service_that_never_was_are_deleted() -> None:
     state = Incremental()
-    state.absorb([RowChange(None, SlotTable("gone", (1,) * 64))], 1)
+    state.absorb([RowChange(None, SlotTable("gone", (1,) * 64))], 1, 0)
     assert state.take_unsaved_slots() == {"gone": None}
 
 
 def test_another_controllers_later_slots_are_taken_over() -> None:
     state = Incremental()
-    state.absorb([RowChange(None, row) for row in (WEB, C1, C2, *PORTS)], 1)
+    state.absorb([RowChange(None, row) for row in (WEB, C1, C2, *PORTS)], 1, 0)
     ours = state.view.need(SlotTable, "web")
     turned = SlotTable("web", ours.slots[::-1])
-    assert state.absorb([RowChange(ours, turned)], 2) == {Unit("service", "web")}
+    assert state.absorb([RowChange(ours, turned)], 2, 0) == {Unit("service", "web")}
     assert state.view.need(SlotTable, "web") == turned

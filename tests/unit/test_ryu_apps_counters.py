@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
-from gateway_lb.pipeline import Placed, base_rules, host_rules, service_rules, vip_rules
+from gateway_lb.endpoints import Placed
+from gateway_lb.neighbours import vip_rules
+from gateway_lb.pipeline import base_rules, service_rules
+from gateway_lb.replies import fronts_of, host_rules
+from nib.policy import Ejection, ExtraPort
 from nib.records import Container, Service
 from openflow import tables
 from openflow.cookies import Cookie, Kind, with_epoch
+from openflow.values import Flow, Rules, merged
 from ryu_apps import forwarding
 from ryu_apps.counters import Series, Totals, series_of
 
 WEB = Service("web", "10.0.0.100", 80, number=1)
+OTHER = Service("other", "10.0.0.101", 80, number=3)
 C1 = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:00:11", iface_id="pod-1", number=2)
 
 
@@ -69,34 +78,70 @@ def test_a_reading_of_another_shape_is_an_error() -> None:
         totals.read("a", (1,))
 
 
-def test_every_series_of_a_service_and_its_containers_has_one_flow() -> None:
-    """Two flows of one series would be read as one counter that jumps."""
-    rules = service_rules(WEB, [Placed(C1, 1)], (2,) * 64, 1)
-    series = [series_of(flow.cookie, flow.table) for flow in rules.flows]
-    assert sorted(map(str, series)) == sorted(
-        map(
-            str,
-            [
-                Series(Kind.SERVICE, 1, "to"),
-                Series(Kind.SERVICE, 1, "new"),
-                Series(Kind.CONTAINER, 2, "new"),
-                Series(Kind.CONTAINER, 2, "to"),
-                Series(Kind.CONTAINER, 2, "from"),
-            ],
-        )
+def series_in(rules: Rules) -> Counter[Series | None]:
+    return Counter(
+        series_of(flow.cookie, flow.table, flow.priority, flags_of(flow)) for flow in rules.flows
     )
+
+
+def flags_of(flow: Flow) -> int:
+    wanted = flow.match.get("tcp_flags")
+    return wanted.value if wanted else 0
+
+
+def service_and_host(service: Service) -> Counter[Series | None]:
+    fronts = fronts_of(service, C1)
+    rules = service_rules(service, [Placed(C1, 1)], (2,) * 64, 1)
+    return series_in(merged((rules, host_rules(C1.address, fronts, C1.mac, 1))))
+
+
+PLAIN = {
+    Series(Kind.SERVICE, 1, "to"): 1,
+    Series(Kind.SERVICE, 1, "new"): 1,
+    Series(Kind.CONTAINER, 2, "new"): 1,
+    Series(Kind.CONTAINER, 2, "to"): 2,  # from itself, and from others
+    Series(Kind.CONTAINER, 2, "from"): 1,
+}
+
+
+def test_what_the_flows_of_a_service_count() -> None:
+    found = service_and_host(WEB)
+    del found[None]
+    assert found == PLAIN
+
+
+def test_what_the_flows_of_a_service_with_ejection_count_besides() -> None:
+    found = service_and_host(replace(WEB, ejection=Ejection()))
+    del found[None]
+    outcomes = {Series(Kind.CONTAINER, 2, what): 1 for what in ("answered", "reset")}
+    assert found == PLAIN | outcomes
+
+
+def test_every_port_of_a_service_counts() -> None:
+    found = service_and_host(replace(WEB, extra_ports=(ExtraPort(443, 8443),)))
+    assert found[Series(Kind.SERVICE, 1, "to")] == 2
+    assert found[Series(Kind.CONTAINER, 2, "from")] == 2
+    assert found[Series(Kind.CONTAINER, 2, "new")] == 1
+
+
+def test_replies_of_a_port_that_is_shared_are_counted_where_their_service_is_known() -> None:
+    shared = Placed(C1, 1, frozenset({("tcp", 8080)}))
+    rules = service_rules(WEB, [shared], (2,) * 64, 1)
+    assert series_in(rules)[Series(Kind.CONTAINER, 2, "from")] == 1
+    fronts = [front for service in (WEB, OTHER) for front in fronts_of(service, C1)]
+    host = host_rules(C1.address, fronts, C1.mac, 1)
+    assert set(series_in(host)) == {None}
 
 
 def test_other_flows_count_nothing() -> None:
     others = [forwarding.base_rules(), base_rules(), vip_rules(WEB.vip)]
-    others.append(host_rules(C1.address, C1.mac))
     for rules in others:
-        assert not any(series_of(flow.cookie, flow.table) for flow in rules.flows)
+        assert set(series_in(rules)) == {None}
 
 
 def test_the_epoch_does_not_matter_and_aliens_do() -> None:
     cookie = Cookie(Kind.SERVICE, 1).value
     table = tables.SERVICE.number
-    assert series_of(with_epoch(cookie, 77), table) == Series(Kind.SERVICE, 1, "new")
-    assert series_of(cookie & 0xFFFF_FFFF, table) is None
-    assert series_of(cookie | 0xFF << 32, table) is None
+    assert series_of(with_epoch(cookie, 77), table, 100) == Series(Kind.SERVICE, 1, "new")
+    assert series_of(cookie & 0xFFFF_FFFF, table, 100) is None
+    assert series_of(cookie | 0xFF << 32, table, 100) is None

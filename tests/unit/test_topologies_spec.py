@@ -17,6 +17,7 @@ from topologies.spec import (
 
 CLIENT = HostSpec("client", "10.0.0.1", 16, "02:70:77:00:00:01", "client")
 C1 = HostSpec("c1", "10.0.0.11", 16, "02:70:77:00:00:0b", "container", 8080)
+V6 = replace(CLIENT, address6="fd70:77::1")
 S1 = SwitchSpec("s1", 1)
 LINKS = (LinkSpec("client", "s1", 0, 1), LinkSpec("c1", "s1", 0, 2))
 
@@ -28,6 +29,17 @@ def test_single_switch_has_a_client_a_gateway_and_containers() -> None:
     assert spec.gateway.address == "10.0.0.2"
     assert [c.address for c in spec.containers] == ["10.0.0.11", "10.0.0.12", "10.0.0.13"]
     assert [c.http_port for c in spec.containers] == [8080] * 3
+
+
+def test_single_switch_numbers_ipv6_addresses_as_ipv4_ones() -> None:
+    spec = single_switch(containers=2)
+    assert [host.address6 for host in spec.hosts] == [
+        "fd70:77::1",
+        "fd70:77::2",
+        "fd70:77::b",
+        "fd70:77::c",
+    ]
+    assert {host.prefix_len6 for host in spec.hosts} == {64}
 
 
 def test_single_switch_is_the_same_every_time() -> None:
@@ -84,11 +96,28 @@ def test_missing_role_is_said() -> None:
         ("http_port", 0, "not in 1 to 65535"),
         ("http_port", 65536, "not in 1 to 65535"),
         ("http_port", None, "a container needs one"),
+        ("address6", "10.0.0.11", "address6 of c1"),
+        ("address6", "fd70:77::g", "address6 of c1"),
+        ("address6", "fd70:77::b%eth0", "is to be written fd70:77::b"),
+        ("address6", "fd70:77::", "not a host address"),
+        ("address6", "ff02::1", "not a host address"),
+        ("address6", "fe80::1", "not a host address"),
+        ("address6", "fd70:77::00B", "is to be written fd70:77::b"),
     ],
 )
 def test_bad_host_is_refused(field: str, value: object, complaint: str) -> None:
     with pytest.raises(SpecError, match=complaint):
         replace(C1, **{field: value})  # type: ignore[arg-type]
+
+
+def test_bad_ipv6_prefix_length_is_refused() -> None:
+    with pytest.raises(SpecError, match="address6 of c1"):
+        replace(C1, address6="fd70:77::b", prefix_len6=129)
+
+
+def test_ipv6_is_a_matter_of_each_host() -> None:
+    assert C1.address6 is None
+    assert replace(C1, address6="fd70:77::b").prefix_len6 == 64
 
 
 @pytest.mark.parametrize("dpid", [0, -1, 1 << 64])
@@ -104,6 +133,7 @@ def test_bad_dpid_is_refused(dpid: int) -> None:
         ((CLIENT, CLIENT), (S1,), LINKS[:1], "name: 'client' is used 2 times"),
         ((CLIENT, replace(C1, name="s1")), (S1,), LINKS[:1], "name: 's1' is used 2 times"),
         ((CLIENT, replace(C1, address="10.0.0.1")), (S1,), LINKS, "address: '10.0.0.1'"),
+        ((V6, replace(C1, address6="fd70:77::1")), (S1,), LINKS, "address6: 'fd70:77::1' is used"),
         ((CLIENT, replace(C1, mac=CLIENT.mac)), (S1,), LINKS, "mac: '02:70:77:00:00:01'"),
         ((), (S1, SwitchSpec("s2", 1)), (), "dpid: '0000000000000001'"),
         ((CLIENT, C1), (S1,), LINKS[:1], "host c1 has none"),

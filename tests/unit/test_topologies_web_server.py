@@ -7,6 +7,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,25 @@ def test_configuration_keeps_connections_open(tmp_path: Path) -> None:
         "add_header X-Container c1 always;",
     ):
         assert line in text
+
+
+def test_it_listens_on_both_families_where_the_host_has_both(tmp_path: Path) -> None:
+    assert configuration(HOST, tmp_path).count("listen ") == 1
+    both = configuration(replace(HOST, address6="fd70:77::b"), tmp_path)
+    assert "listen 10.0.0.11:8080 backlog=4096;" in both
+    assert "listen [fd70:77::b]:8080 backlog=4096;" in both
+
+
+def test_it_answers_over_ipv6(local: HostSpec, tmp_path: Path) -> None:
+    if shutil.which("nginx", path="/usr/sbin:/usr/bin") is None:
+        pytest.skip("nginx is not installed (apt-get install nginx-light)")
+    server = WebServer(replace(local, address6="::1", prefix_len6=8), tmp_path / "c1", spawn)
+    server.start()
+    try:
+        with urllib.request.urlopen(f"http://[::1]:{local.http_port}/") as answer:
+            assert answer.headers["X-Container"] == "c1"
+    finally:
+        server.stop()
 
 
 def test_it_answers_with_its_name(server: WebServer, local: HostSpec) -> None:

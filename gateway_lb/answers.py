@@ -1,0 +1,275 @@
+"""What REST answers of services and containers: rows, and how they stand.
+
+Owns: the JSON objects of answers, made from a view of the database and the time. What a container's
+state is and why, `gateway_lb.balance` says; nothing is decided here.
+
+Must not know: requests, who wrote a row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from gateway_lb import balance, lifecycle, shares, verdicts
+from gateway_lb.balance import Standing, Standings
+from gateway_lb.models import CanaryIn, ContainerIn, ServiceIn
+from gateway_lb.placement import port_of
+from nib.acknowledgement import switches_behind
+from nib.mirror import Lookups
+from nib.records import (
+    Connections,
+    Container,
+    Demand,
+    Ejected,
+    Health,
+    Report,
+    Service,
+    SlotTable,
+    field_values,
+)
+
+State = Literal[
+    "ready", "warming", "draining", "unplaced", "unchecked", "down", "ejected", "full", "idle"
+]
+
+
+class CanaryOut(CanaryIn):
+    """A version's share of new connections as it is."""
+
+    started_ms: int = Field(description="when its first step began, milliseconds since 1970")
+    present_percent: int = Field(description="its share now")
+
+
+class DemandOut(BaseModel):
+    """Somebody wanted a service that had no container."""
+
+    service: str
+    at_ms: int = Field(description="the last time, milliseconds since 1970")
+    packets: int = Field(description="how many packets in all")
+
+
+class DemandList(BaseModel):
+    """Services that were wanted while they had no container, by name."""
+
+    items: list[DemandOut]
+
+
+class ServiceOut(ServiceIn):
+    """A service as it is."""
+
+    name: str
+    generation: int = Field(description="the change that stored it last")
+    canary: CanaryOut | None = Field(None, description="a version's share; null: by weights alone")
+    ready: int = Field(description="containers that take new connections, warming ones included")
+    draining: int = Field(description="containers that only keep connections they have")
+    states: dict[State, int] = Field(description="containers by state, where there are any")
+    panic: bool = Field(description="too few are usable, so checks and ejections are not heeded")
+    demand: DemandOut | None = Field(description="when it was wanted without a container; or null")
+
+
+class ReportOut(BaseModel):
+    """What was reported of a container last, and changes what it gets."""
+
+    percent: int = Field(description="of its weight")
+    max_inflight: int | None
+    word: Literal["", "drain", "down"] = Field(description='"" for ready')
+    inflight: int | None
+
+
+class ContainerOut(ContainerIn):
+    """A container as it is."""
+
+    service: str
+    id: str
+    state: State
+    reason: str = Field(description="why it gets nothing, or less than its due; or empty")
+    drain_until_ms: int | None = Field(description="end of draining, milliseconds since 1970")
+    seconds_left: float | None = Field(description="of draining")
+    connections: int | None = Field(description="open ones; null: nobody counts them")
+    safe_to_stop: bool | None = Field(
+        description="it drains, and no connection of it is left; null: nobody counts them"
+    )
+    generation: int = Field(description="the change that stored it last")
+    placed: bool = Field(description="whether a switch reports the port it is behind")
+    slots: int = Field(description="slots of the service's group that lead to it")
+    slots_in_all: int = Field(description="slots of the service's group")
+    share: float = Field(description="slots of slots_in_all, 0 to 1")
+    inflight: int | None = Field(description="as reported, or its connections; null: unknown")
+    lease_until_ms: int | None = Field(description="end of its lease, milliseconds since 1970")
+    healthy: bool | None = Field(description="verdict of its check; null: none yet, or no check")
+    health_reason: str = Field(description="what its last failed check met")
+    ejected_until_ms: int | None = Field(description="left out for failed connections until then")
+    report: ReportOut | None = Field(description="what was reported last, if anything counts of it")
+
+
+class ServiceList(BaseModel):
+    """All services, by name."""
+
+    items: list[ServiceOut]
+
+
+class ContainerList(BaseModel):
+    """All containers of a service, by id."""
+
+    items: list[ContainerOut]
+
+
+class LeaseOut(BaseModel):
+    """A lease."""
+
+    lease_until_ms: int = Field(description="its end, milliseconds since 1970")
+
+
+class SlotShare(BaseModel):
+    """A container's part of a slot table."""
+
+    id: str = Field(description="the container; empty: one that is gone")
+    slots: int
+    share: float = Field(description="0 to 1")
+
+
+class SlotsOut(BaseModel):
+    """A service's slot table. A new connection takes the slot hash modulo their number."""
+
+    service: str
+    slots_in_all: int = Field(description="64, 128 or 256; 0 where no container gets connections")
+    containers: list[SlotShare] = Field(description="all of the service's, by id")
+    slots: list[str] = Field(description="the container of each slot, in order")
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """A service at a time, as all answers about its containers need it."""
+
+    view: Lookups
+    standings: Standings
+    slots: Counter[int]
+    now_ms: int
+
+    @classmethod
+    def of(cls, service: str, view: Lookups, now_ms: int) -> _Scene:
+        table = view.get(SlotTable, service)
+        return cls(
+            view,
+            balance.service_standings(service, view, now_ms),
+            Counter(table.slots if table else ()),
+            now_ms,
+        )
+
+
+def service_out(service: Service, view: Lookups, now_ms: int) -> ServiceOut:
+    """A service, with how its containers stand at a time."""
+    standings = balance.service_standings(service.name, view, now_ms)
+    states = Counter(standing.state for standing in standings.items)
+    demand = view.get(Demand, service.name)
+    canary = service.canary
+    return ServiceOut.model_validate(
+        {
+            **asdict(service),
+            "canary": canary
+            and {
+                **asdict(canary),
+                "present_percent": shares.canary_percent(canary, now_ms),
+            },
+            "ready": states[verdicts.READY] + states[verdicts.WARMING],
+            "draining": states[verdicts.DRAINING],
+            "states": {state: states[state] for state in verdicts.STATES if states[state]},
+            "panic": standings.panic,
+            "demand": demand and asdict(demand),
+        },
+        extra="ignore",
+    )
+
+
+def container_out(container: Container, view: Lookups, now_ms: int) -> ContainerOut:
+    """A container, with how it stands at a time."""
+    scene = _Scene.of(container.service, view, now_ms)
+    standing = next(s for s in scene.standings.items if s.container.key == container.key)
+    return _container_out(standing, scene)
+
+
+def container_list(service: str, view: Lookups, now_ms: int) -> ContainerList:
+    """All containers of a service. NotFound where there is no such service."""
+    scene = _Scene.of(service, view, now_ms)
+    standings = sorted(scene.standings.items, key=lambda standing: standing.container.id)
+    return ContainerList(items=[_container_out(standing, scene) for standing in standings])
+
+
+def slots_out(service: Service, view: Lookups) -> SlotsOut:
+    """A service's slot table by container ids."""
+    table = view.get(SlotTable, service.name)
+    numbers = table.slots if table else ()
+    ids = {container.number: container.id for container in view.containers_of(service.name)}
+    slots = [ids.get(number, "") for number in numbers]
+    count = Counter(slots)
+    return SlotsOut(
+        service=service.name,
+        slots_in_all=len(slots),
+        containers=[
+            SlotShare(id=name, slots=count[name], share=_share(count[name], len(slots)))
+            for name in sorted({*ids.values(), *slots})
+        ],
+        slots=slots,
+    )
+
+
+def demand_list(demands: Iterable[Demand]) -> DemandList:
+    """Demands by service."""
+    by_name = sorted(demands, key=lambda demand: demand.service)
+    return DemandList(items=[DemandOut(**asdict(demand)) for demand in by_name])
+
+
+def is_safe_to_stop(container: Container, slots: int, view: Lookups, now_ms: int) -> bool | None:
+    """Whether it drains, no switch sends it a new connection, and none it had is left.
+
+    None while nobody counts its connections.
+    """
+    safe = lifecycle.safe_to_stop(container, view.get(Connections, container.key), now_ms)
+    is_over = container.drain_until_ms is not None and container.drain_until_ms <= now_ms
+    if safe and not is_over:
+        return not slots and not switches_behind(view, container.generation)
+    return safe
+
+
+def _container_out(standing: Standing, scene: _Scene) -> ContainerOut:
+    container, view = standing.container, scene.view
+    slots, in_all = scene.slots[container.number], scene.slots.total()
+    counted = view.get(Connections, container.key)
+    health = view.get(Health, container.key)
+    ejected = view.get(Ejected, container.key)
+    report = view.get(Report, container.key)
+    until = container.drain_until_ms
+    return ContainerOut.model_validate(
+        {
+            **field_values(container),
+            "state": standing.state,
+            "reason": standing.reason,
+            "seconds_left": None if until is None else max(0, until - scene.now_ms) / 1000,
+            "connections": counted and counted.open,
+            "safe_to_stop": is_safe_to_stop(container, slots, view, scene.now_ms),
+            "placed": port_of(container, view) is not None,
+            "slots": slots,
+            "slots_in_all": in_all,
+            "share": _share(slots, in_all),
+            "inflight": standing.inflight,
+            "healthy": health and health.up,
+            "health_reason": health.reason if health else "",
+            "ejected_until_ms": ejected and ejected.until_ms,
+            "report": report and {
+                "percent": report.percent,
+                "max_inflight": report.max_inflight,
+                "word": report.word,
+                "inflight": report.inflight,
+            },
+        },
+        extra="ignore",
+    )  # fmt: skip
+
+
+def _share(slots: int, in_all: int) -> float:
+    return round(slots / in_all, 4) if in_all else 0.0

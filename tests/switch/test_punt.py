@@ -1,0 +1,331 @@
+"""What the controller answers to packets that a real switch hands to it, as clients see it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Final
+
+import pytest
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+from gateway_lb.neighbours import VIP_MAC
+from nib.records import Connections, Container, Demand, Service
+from tests.ryu import Framework, need
+from tests.switch.punt_site import DPID, VIP, VIP6, Host, Site
+from tests.waiting import until
+
+pytestmark = pytest.mark.root
+
+PORT: Final = 8080
+_LINGER_RESET: Final = struct.pack("ii", 1, 0)
+_TCP_INFO_RETRANSMITTED: Final = 100  # offset of tcpi_total_retrans
+
+
+@pytest.fixture(scope="module", params=["os-ken", "ryu"])
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    framework: Framework = request.param
+    need(framework)
+    with Site(framework, tmp_path_factory.mktemp("punt") / "controller.log") as started:
+        yield started
+    assert "Traceback" not in started.log, started.log[-4000:]
+
+
+@pytest.fixture
+def client(site: Site) -> Host:
+    return site.hosts[0]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(site: Site) -> Iterator[None]:
+    """Services of one test are gone before the next."""
+    yield
+    with site.nib.view() as view:
+        containers, services = view.all(Container), view.all(Service)
+    site.remove(*containers, *services)
+
+
+def demand(site: Site, service: str = "web") -> Demand | None:
+    with site.nib.view() as view:
+        return view.get(Demand, service)
+
+
+def no_demand(site: Site) -> None:
+    site.nib.when(lambda view: view.get(Demand, "web") is None).result(10)
+
+
+def retransmitted(connection: socket.socket) -> int:
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    (segments,) = struct.unpack_from("I", info, _TCP_INFO_RETRANSMITTED)
+    return int(segments)
+
+
+def punted(site: Site, reason: str) -> float:
+    return site.metric("prewire_punted_packets_total", reason=reason)
+
+
+# ------------------------------------------------------------------------------- no container
+
+
+@pytest.mark.parametrize("vip", [VIP, VIP6])
+def test_a_service_without_containers_refuses_at_once(site: Site, client: Host, vip: str) -> None:
+    service = Service("web", vip, 80)
+    site.put(service)
+    begun = time.monotonic()
+    with client.tcp(ipv6=":" in vip) as one, pytest.raises(ConnectionRefusedError):
+        one.connect((vip, 80))
+    assert time.monotonic() - begun < 0.5
+    site.nib.when(lambda view: view.get(Demand, "web") is not None).result(5)
+    listening = site.hosts[1].listen(PORT, ipv6=":" in vip)
+    with listening, client.tcp(ipv6=":" in vip) as two:
+        site.put(site.container(service, site.hosts[1], PORT))
+        two.connect((vip, 80))
+        no_demand(site)
+
+
+@pytest.mark.parametrize("vip", [VIP, VIP6])
+def test_udp_is_refused_by_icmp(site: Site, client: Host, vip: str) -> None:
+    site.put(Service("web", vip, 53, protocol="udp"))
+    with client.udp(ipv6=":" in vip) as one:
+        one.connect((vip, 53))
+        one.send(b"a question")
+        with pytest.raises(ConnectionRefusedError):
+            one.recv(100)
+
+
+def test_demand_counts_packets_and_is_written_once_a_second(site: Site, client: Host) -> None:
+    site.put(Service("web", VIP, 80))
+    written = []
+    watch = site.nib.watch(
+        lambda batch: written.extend(
+            (time.monotonic(), change.new)
+            for change in batch.changes
+            if isinstance(change.new, Demand)
+        )
+    )
+    begun = time.monotonic()
+    for _ in range(60):
+        with client.tcp() as one, pytest.raises(ConnectionRefusedError):
+            one.connect((VIP, 80))
+    until(lambda: demand(site), lambda row: row and row.packets == 60, "60 packets counted")
+    watch.close()
+    assert written[0][1].packets == 1
+    assert written[0][0] - begun < 0.5
+    assert len(written) <= 2 + int(written[-1][0] - begun)
+
+
+# ------------------------------------------------------------------------------- held
+
+
+@pytest.mark.parametrize("vip", [VIP, VIP6])
+def test_a_held_connection_is_made_without_a_second_syn(site: Site, client: Host, vip: str) -> None:
+    service = Service("web", vip, 80, on_empty="hold")
+    site.put(service)
+    ipv6 = ":" in vip
+    with site.hosts[1].listen(PORT, ipv6=ipv6), ThreadPoolExecutor(8) as pool, ExitStack() as open_:
+        clients = [open_.enter_context(client.tcp(ipv6=ipv6)) for _ in range(8)]
+        waiting = [pool.submit(each.connect, (vip, 80)) for each in clients]
+        until(lambda: demand(site), bool, "demand")
+        until(lambda: site.metric("prewire_held_packets"), lambda held: held == 8, "8 held")
+        site.put(site.container(service, site.hosts[1], PORT))
+        for each in waiting:
+            each.result(10)
+        assert [retransmitted(each) for each in clients] == [0] * 8
+        no_demand(site)
+        assert site.metric("prewire_held_packets") == 0
+
+
+def test_a_held_datagram_arrives_whole(site: Site, client: Host) -> None:
+    service = Service("web", VIP, 53, protocol="udp", on_empty="hold")
+    site.put(service)
+    question = bytes(range(256)) * 5
+    with client.udp() as one, site.hosts[2].udp() as server:
+        server.bind(("0.0.0.0", PORT))
+        one.connect((VIP, 53))
+        one.send(question)
+        until(lambda: site.metric("prewire_held_packets"), lambda held: held == 1, "it is held")
+        site.put(site.container(service, site.hosts[2], PORT))
+        asked, address = server.recvfrom(2000)
+        assert asked == question
+        server.sendto(b"an answer", address)
+        assert one.recv(100) == b"an answer"
+
+
+def test_what_begins_no_connection_is_not_held(site: Site, client: Host) -> None:
+    site.put(Service("web", VIP, 80, on_empty="hold"))
+    segment = TCP(sport=4444, dport=80, flags="A", seq=5, ack=77)
+    frame = Ether(src=client.mac, dst=VIP_MAC) / IP(src=client.address, dst=VIP) / segment
+    with client.raw() as wire:
+        wire.send(bytes(frame))
+        back = until(
+            lambda: Ether(wire.recv(2000)),
+            lambda seen: TCP in seen and seen[TCP].dport == 4444,
+            "an answer",
+        )
+    assert (str(back[TCP].flags), back.seq, back.src) == ("R", 77, VIP_MAC)
+    assert site.metric("prewire_held_packets") == 0
+
+
+# ------------------------------------------------------------------------------- container gone
+
+
+@pytest.mark.parametrize("vip", [VIP, VIP6])
+def test_a_connection_whose_container_is_gone_is_reset(site: Site, client: Host, vip: str) -> None:
+    service = Service("web", vip, 80)
+    ipv6 = ":" in vip
+    first = site.container(service, site.hosts[1], PORT)
+    site.put(service, first)
+    with site.hosts[1].listen(PORT, ipv6=ipv6) as listening:
+        one = client.tcp(ipv6=ipv6)
+        with one:
+            one.connect((vip, 80))
+            port = one.getsockname()[1]
+            accepted, _ = listening.accept()
+            accepted.sendall(b"hello")
+            assert one.recv(5) == b"hello"
+            site.remove(first)
+            one.sendall(b"are you there")
+            with pytest.raises(ConnectionResetError):
+                one.recv(1)
+        accepted.close()
+    closed = site.conntrack(f"sport={port}")
+    assert not any("ESTABLISHED" in entry for entry in closed), closed
+    second = site.container(service, site.hosts[2], PORT)
+    site.put(second)
+    with site.hosts[2].listen(PORT, ipv6=ipv6), client.tcp(ipv6=ipv6) as again:
+        again.bind(("", port))  # its old port: the entry of the old connection is in no way
+        again.connect((vip, 80))
+        assert retransmitted(again) == 0
+
+
+# ------------------------------------------------------------------------------- caps
+
+
+def counted(site: Site, container: Container, connections: int) -> None:
+    """What the node agent would write now."""
+    row = Connections(container.service, container.id, connections, round(time.time() * 1000))
+    site.nib.write(lambda draft: draft.put(row)).result(5)
+
+
+def connect(client: Host) -> socket.socket | int:
+    """A connection, or the error number."""
+    one = client.tcp(timeout_s=8)
+    code = one.connect_ex((VIP, 80))
+    if code:
+        one.close()
+        return code
+    return one
+
+
+def after_the_count(site: Site, client: Host, open_: dict[Container, int]) -> socket.socket:
+    """A connection that is made when counts come in, as they do several times a second."""
+
+    def tried() -> socket.socket | int:
+        for container, connections in open_.items():
+            counted(site, container, connections)
+        return connect(client)
+
+    made = until(tried, lambda seen: isinstance(seen, socket.socket), "a connection")
+    assert isinstance(made, socket.socket)
+    return made
+
+
+def test_never_more_than_the_cap(site: Site, client: Host) -> None:
+    service = Service("web", VIP, 80, max_connections=5)
+    hosts = site.hosts[1:]
+    containers = [site.container(service, host, PORT, max_connections=3) for host in hosts]
+    site.put(service)
+    site.put(*containers)
+    with ExitStack() as stack, ThreadPoolExecutor(20) as pool:
+        for host in hosts:
+            stack.enter_context(host.listen(PORT))
+        made = list(pool.map(lambda _: connect(client), range(20)))
+        opened = [each for each in made if isinstance(each, socket.socket)]
+        assert {each for each in made if isinstance(each, int)} == {errno.ECONNREFUSED}
+        here = [host.established(PORT) for host in hosts]
+        assert sorted(here) == [2, 3]
+        assert len(opened) == 5
+        for each in opened:
+            each.close()
+        assert connect(client) == errno.ECONNREFUSED  # nobody has counted yet
+        after_the_count(site, client, dict.fromkeys(containers, 0)).close()
+        assert site.metric("prewire_connections_refused_total", service="web") >= 16
+        assert site.metric("prewire_connections_admitted_total", service="web") == 6
+
+
+def test_a_cap_on_running_containers_waits_for_a_count(site: Site, client: Host) -> None:
+    service = Service("web", VIP, 80)
+    container = site.container(service, site.hosts[1], PORT)
+    site.put(service, container)
+    with site.hosts[1].listen(PORT):
+        before = connect(client)
+        assert isinstance(before, socket.socket)
+        site.put(replace(service, max_connections=2))
+        assert connect(client) == errno.ECONNREFUSED
+        with before, after_the_count(site, client, {container: 1}):
+            assert connect(client) == errno.ECONNREFUSED
+
+
+# ------------------------------------------------------------------------------- bad packets
+
+
+def test_odd_packets_are_counted_and_harm_nothing(site: Site, client: Host) -> None:
+    site.put(Service("web", VIP, 80), Service("dns", VIP, 53, protocol="udp"))
+    link, to_vip = Ether(src=client.mac, dst=VIP_MAC), IP(src=client.address, dst=VIP)
+    frames = [
+        link / to_vip / TCP(sport=5000 + number, dport=80, flags=flags)
+        for number, flags in enumerate(("S", "SF", "SR", "FPU", "", "SAFRPU", "A", "R"))
+    ]
+    frames += [
+        link
+        / IP(src=client.address, dst=VIP, flags="MF")
+        / UDP(sport=9, dport=53)
+        / Raw(bytes(64)),
+        link / IP(src="255.255.255.255", dst=VIP) / UDP(sport=9, dport=53),
+        link / IP(src=VIP, dst=VIP) / TCP(sport=80, dport=80),
+        link / to_vip / TCP(dport=80, dataofs=4),
+        link / to_vip / UDP(sport=9, dport=53, len=4),
+    ]
+    with client.raw() as wire:
+        for _ in range(20):
+            for frame in frames:
+                wire.send(bytes(frame))
+    with client.tcp() as one, pytest.raises(ConnectionRefusedError):
+        one.connect((VIP, 80))
+
+
+def test_a_flood_keeps_nobody_from_changing_services(site: Site, client: Host) -> None:
+    site.put(Service("web", VIP, 80, on_empty="hold"), Service("db", VIP, 90))
+    frames = [
+        bytes(
+            Ether(src=client.mac, dst=VIP_MAC)
+            / IP(src=client.address, dst=VIP)
+            / TCP(sport=1024 + number, dport=80)
+        )
+        for number in range(5000)
+    ]
+    held_before = punted(site, "hold")
+    with client.raw() as wire, site.hosts[1].listen(PORT):
+        for frame in frames * 4:
+            wire.send(frame)
+        begun = time.monotonic()
+        db = Service("db", VIP, 90)
+        site.put(site.container(db, site.hosts[1], PORT))
+        assert time.monotonic() - begun < 2
+        with client.tcp() as one:
+            one.connect((VIP, 90))
+    assert site.metric("prewire_held_packets") == 256
+    came = punted(site, "hold") - held_before + punted(site, "overflow")
+    assert came < 10_000  # the meter lets a fraction through
+    with site.nib.view() as view:
+        assert view.containers_on_port(DPID, site.hosts[1].port)

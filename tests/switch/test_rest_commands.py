@@ -1,0 +1,177 @@
+"""Commands on services and containers against a real REST server; the controller's part is played
+by rows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nib.database import Nib
+from nib.draft import Draft
+from nib.records import Connections, Container, Demand, Ejected, SlotTable, Switch
+from tests.commands import one_line, run_here
+from tests.switch.rest_server import DPID, RestServer, serving
+from tests.waiting import until
+
+C1 = ("container", "set", "web", "c1", "--address", "10.0.0.11", "--port", "80",
+      "--iface-id", "web-1")  # fmt: skip
+C2 = ("container", "set", "web", "c2", "--address", "10.0.0.12", "--port", "80",
+      "--iface-id", "web-2")  # fmt: skip
+
+
+class Prewire:
+    """The command line, and rows that others write."""
+
+    def __init__(self, server: RestServer, nib: Nib) -> None:
+        self.server = server
+        self._nib = nib
+
+    def __call__(self, *words: str) -> str:
+        done = run_here(*words, env={"PREWIRE_API": self.server.settings.api_url})
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout
+
+    def read(self, *words: str) -> Any:
+        return json.loads(self(*words, "-o", "json"))
+
+    def refused(self, *words: str) -> str:
+        return one_line(run_here(*words, env={"PREWIRE_API": self.server.settings.api_url}))
+
+    def write(self, *records: Any) -> None:
+        """Rows as others write them; the server has seen them when this returns."""
+
+        def change(draft: Draft) -> None:
+            for record in records:
+                draft.put(record)
+
+        self._nib.write(change).result(10)
+
+    def number_of(self, container: str) -> int:
+        with self._nib.view() as view:
+            return view.need(Container, ("web", container)).number
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Prewire]:
+    with serving() as server, Nib(server.settings.nib_remote, "test") as nib:
+        yield Prewire(server, nib)
+
+
+@pytest.fixture
+def prewire(running: Prewire) -> Prewire:
+    """With a service `web` of c1 and c2 and nothing else."""
+    http = running.server.http
+    for service in http.get("/v1/services").json()["items"]:
+        assert http.delete(f"/v1/services/{service['name']}").status_code == 204
+    running("service", "set", "web", "--vip", "10.0.0.100", "--port", "80")
+    running(*C1)
+    running(*C2)
+    return running
+
+
+def test_a_service_with_all_options(prewire: Prewire) -> None:
+    given = (
+        "service", "set", "all", "--vip", "10.0.0.101", "--port", "80", "--extra-port", "443:8443",
+        "--extra-port", "53:5353/udp", "--policy", "source_affinity", "--affinity", "10m",
+        "--on-empty", "hold", "--max-connections", "1000", "--slow-start", "30s",
+        "--panic-percent", "20", "--health", "http", "--health-port", "8081", "--health-path",
+        "/ready", "--health-status", "200-299", "--health-interval", "300ms", "--health-timeout",
+        "200ms", "--health-rise", "1", "--health-fall", "2", "--eject", "30", "--eject-connections",
+        "7", "--eject-window", "2s", "--eject-time", "5s", "--eject-most", "25", "--canary", "v2",
+        "--canary-percent", "50", "--canary-step", "5", "--canary-step-every", "1m",
+    )  # fmt: skip
+    made = prewire.read(*given)
+    assert made == prewire.read("service", "show", "all")
+    assert made["extra_ports"] == [
+        {"port": 443, "target": 8443, "protocol": "tcp"},
+        {"port": 53, "target": 5353, "protocol": "udp"},
+    ]
+    assert (made["policy"], made["affinity_seconds"]) == ("source_affinity", 600)
+    assert (made["on_empty"], made["max_connections"]) == ("hold", 1000)
+    assert (made["slow_start_seconds"], made["panic_percent"]) == (30, 20)
+    assert made["health"] == {
+        "kind": "http", "port": 8081, "path": "/ready", "status_from": 200, "status_to": 299,
+        "grpc_service": "", "interval_ms": 300, "timeout_ms": 200, "rise": 1, "fall": 2,
+    }  # fmt: skip
+    assert made["ejection"] == {
+        "failure_percent": 30, "min_connections": 7, "window_ms": 2000, "eject_ms": 5000,
+        "max_ejected_percent": 25,
+    }  # fmt: skip
+    assert (made["canary"]["percent"], made["canary"]["step_ms"]) == (50, 60_000)
+    text = prewire("service", "show", "all")
+    for words in ("source_affinity", "interval_ms 300", "443:8443/tcp", "present_percent 5"):
+        assert words in text
+    again = prewire.read("service", "set", "all", "--vip", "10.0.0.101", "--port", "80")
+    assert (again["policy"], again["health"]) == ("weighted", None), "set replaces the whole"
+
+
+def test_a_container_with_all_options(prewire: Prewire) -> None:
+    made = prewire.read(*C1, "--weight", "5", "--version", "v2", "--max-inflight", "8",
+                        "--max-connections", "9", "--lease", "2m")  # fmt: skip
+    assert (made["weight"], made["version"]) == (5, "v2")
+    assert (made["max_inflight"], made["max_connections"]) == (8, 9)
+    assert made["lease_seconds"] == 120
+    prewire("container", "renew", "web", "c1")
+    assert "lease" in prewire.refused("container", "renew", "web", "c2")
+
+
+def test_why_a_container_gets_nothing_is_told(prewire: Prewire) -> None:
+    prewire("container", "report", "web", "c1", "drain", "50%", "--inflight", "3")
+    listed = until(
+        lambda: prewire("container", "list", "web").splitlines(),
+        lambda lines: "it reported drain" in lines[1],
+        "the report is told",
+    )
+    assert "REASON" in listed[0]
+    assert "fly" in prewire.refused("container", "report", "web", "c1", "fly")
+    assert "c9" in prewire.refused("container", "report", "web", "c9", "drain")
+
+
+def test_slots(prewire: Prewire) -> None:
+    first, second = prewire.number_of("c1"), prewire.number_of("c2")
+    prewire.write(SlotTable("web", (first, second, first, first) * 16))
+    until(
+        lambda: prewire.read("service", "slots", "web")["slots_in_all"],
+        lambda slots: slots == 64,
+        "the slots are shown",
+    )
+    lines = prewire("service", "slots", "web").splitlines()
+    assert [line.split() for line in lines[1:3]] == [["c1", "48", "0.75"], ["c2", "16", "0.25"]]
+    assert lines[3].startswith("64 slots: c1 c2 c1 c1 c1 c2")
+
+
+def test_status_tells_what_is_not_as_it_should_be(prewire: Prewire) -> None:
+    prewire("service", "set", "lone", "--vip", "10.0.0.102", "--port", "80", "--on-empty", "hold")
+    prewire("service", "set", "web", "--vip", "10.0.0.100", "--port", "80", "--eject", "30")
+    until_ms = round(time.time() * 1000) + 60_000
+    prewire.write(Demand("lone", 1_000, 7), Ejected("web", "c1", until_ms, reason="9 of 10"))
+    shown = until(
+        lambda: prewire.read("status"), lambda told: told["ejected"], "the ejection is shown"
+    )
+    assert shown["containers"] == {"ready": 1, "ejected": 1}
+    assert shown["services_without_containers"] == ["lone"]
+    assert shown["demand"] == [{"service": "lone", "at_ms": 1_000, "packets": 7}]
+    text = prewire("status")
+    assert "3 services" not in text
+    for words in ("1 ejected", "services without a container: lone", "demand: lone, 7 packets",
+                  "ejected: web/c1", "9 of 10"):  # fmt: skip
+        assert words in text
+
+
+def test_draining_is_waited_for_with_progress(prewire: Prewire) -> None:
+    later = round(time.time() * 1000) + 600_000  # counted after draining began
+    prewire.write(Connections("web", "c1", 0, later), Connections("web", "c2", 2, later))
+    prewire.write(replace(Switch(DPID, 1, "br0", connected=True), applied=99))
+    words = ("--wait-drained", "--drain")
+    done = prewire("container", "delete", "web", "c1", *words, "5m")
+    assert done.splitlines() == ["draining: 0 connections, 300 s left", "safe to stop"]
+    done = prewire("container", "delete", "web", "c2", *words, "1200ms")
+    assert done.splitlines() == ["draining: 2 connections, 1 s left", "safe to stop"]
+    assert prewire("container", "delete", "web", "c2", "--drain", "0", "--wait-drained") == (
+        "gone, safe to stop\n"
+    )

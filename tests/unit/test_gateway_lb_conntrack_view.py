@@ -1,0 +1,191 @@
+"""Lines of a connection table, as Open vSwitch 3.1 prints them, and the rows that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway_lb.conntrack_view import Tally, due_rows
+from nib.mirror import Mirror, RowChange
+from nib.records import Connections, Container, Port, Record, Service
+
+HERE, THERE = f"{1:016x}", f"{2:016x}"
+MAC = "02:00:00:00:00:01"
+NOW = 1_000_000
+
+V4 = (
+    "tcp,orig=(src=10.0.0.1,dst=10.0.0.100,sport=40182,dport=80),"
+    "reply=(src=10.0.0.100,dst=10.0.0.1,sport=80,dport=40182),id=0,zone=5,status=0,mark=7,"
+    "labels=0x1234,protoinfo=(state_orig={},state_reply={},wscale_orig=10,wscale_reply=10,"
+    "flags_orig=WINDOW_SCALE,flags_reply=WINDOW_SCALE)"
+)
+V6 = (
+    "tcp,orig=(src=fd00::1,dst=fd00::2,sport=50644,dport=80),"
+    "reply=(src=fd00::2,dst=fd00::1,sport=80,dport=50644),id=0,zone=5,status=0,mark=8,"
+    "protoinfo=(state_orig={},state_reply={},wscale_orig=10,wscale_reply=0,"
+    "flags_orig=WINDOW_SCALE,flags_reply=0)"
+)
+UDP = (
+    "udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=50561,dport=53),"
+    "reply=(src=10.0.0.2,dst=10.0.0.1,sport=53,dport=50561),id=0,zone=6,status=0,mark=9"
+)
+KERNEL = (
+    "tcp,orig=(src=10.1.1.1,dst=10.1.1.2,sport=47874,dport=80),"
+    "reply=(src=10.1.1.2,dst=10.1.1.1,sport=80,dport=47874),id=2371400848,zone=5,"
+    "status=SEEN_REPLY|ASSURED|CONFIRMED,timeout=431999,mark=11,labels=0x1,"
+    "protoinfo=(state_orig={},state_reply={},wscale_orig=7,wscale_reply=7,"
+    "flags_orig=WINDOW_SCALE|SACK_PERM,flags_reply=WINDOW_SCALE|SACK_PERM)"
+)
+
+
+def tally(*lines: str) -> Tally:
+    made = Tally()
+    made.add(line.encode() for line in lines)
+    return made
+
+
+def is_open(line: str, orig: str, reply: str) -> bool:
+    made = tally(line.format(orig, reply))
+    assert made.unknown == 0
+    return sum(made.counts.values()) == 1
+
+
+def test_zone_and_mark_of_every_kind() -> None:
+    both = ("ESTABLISHED", "ESTABLISHED")
+    made = tally(V4.format(*both), V4.format(*both), V6.format(*both), UDP, KERNEL.format(*both))
+    assert made.counts == {(5, 7): 2, (5, 8): 1, (6, 9): 1, (5, 11): 1}
+    assert made.unknown == 0
+
+
+@pytest.mark.parametrize(
+    ("orig", "reply"),
+    [
+        ("SYN_SENT", "CLOSED"),  # not answered yet
+        ("SYN_SENT", "SYN_SENT"),
+        ("ESTABLISHED", "ESTABLISHED"),
+        ("CLOSING", "ESTABLISHED"),  # the client has sent its FIN, the container still answers
+        ("FIN_WAIT_2", "ESTABLISHED"),
+    ],
+)
+def test_open_as_long_as_the_container_s_end_is(orig: str, reply: str) -> None:
+    assert is_open(V4, orig, reply)
+
+
+@pytest.mark.parametrize(
+    ("orig", "reply"),
+    [
+        ("ESTABLISHED", "CLOSING"),
+        ("ESTABLISHED", "FIN_WAIT_2"),
+        ("FIN_WAIT_2", "FIN_WAIT_2"),
+        ("FIN_WAIT_2", "CLOSING"),
+        ("TIME_WAIT", "TIME_WAIT"),  # also after a reset
+        ("CLOSED", "CLOSED"),
+        ("LAST_ACK", "LAST_ACK"),
+    ],
+)
+def test_over(orig: str, reply: str) -> None:
+    assert not is_open(V6, orig, reply)
+
+
+def test_nobody_s_connections_are_not_counted() -> None:
+    line = V4.format("ESTABLISHED", "ESTABLISHED")
+    made = tally(line.replace(",mark=7", ""), line.replace(",zone=5", ""), "", " ")
+    assert (dict(made.counts), made.unknown) == ({}, 0)
+
+
+def test_unknown_lines_are_counted_and_nothing_else() -> None:
+    made = tally("what?", "tcp,orig=(", V4.format("ESTABLISHED", "ESTABLISHED"), "\0\xff")
+    assert (dict(made.counts), made.unknown) == ({(5, 7): 1}, 3)
+
+
+@given(st.lists(st.binary(max_size=200)))
+def test_any_bytes_are_survived(lines: list[bytes]) -> None:
+    made = Tally()
+    made.add(lines)
+    assert made.unknown + sum(made.counts.values()) <= len(lines)
+
+
+@given(st.data())
+def test_a_damaged_line_is_survived(data: st.DataObject) -> None:
+    line = bytearray(V4.format("ESTABLISHED", "ESTABLISHED").encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(line) - 1))
+        line[place : place + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=5))
+    made = Tally()
+    made.add([bytes(line)])
+    assert made.unknown + sum(made.counts.values()) <= 1
+
+
+WEB = Service("web", "10.0.0.100", 80, number=1)
+ONE = Container("web", "one", "10.0.0.1", 8080, MAC, iface_id="one", number=7)
+TWO = Container("web", "two", "10.0.0.2", 8080, MAC, iface_id="two", number=8)
+PORTS = (
+    Port(HERE, "p1", 1, MAC, iface_id="one", up=True),
+    Port(THERE, "p1", 1, MAC, iface_id="two", up=True),
+)
+
+
+def due(counts: Mapping[tuple[int, int], int], *records: Record) -> list[Connections]:
+    view = Mirror()
+    for record in (*PORTS, *records):
+        view.apply(RowChange(None, record))
+    return due_rows(counts, {5}, {HERE}, view, NOW)
+
+
+def row(count: int, age_ms: int = 0) -> Connections:
+    return Connections("web", "one", count, NOW - age_ms)
+
+
+def test_a_row_for_what_has_connections_in_our_zones_and_is_behind_our_switches() -> None:
+    counts = {(5, 7): 3, (6, 7): 10, (0x8005, 7): 10, (5, 8): 1, (5, 99): 1}
+    assert due(counts, WEB, ONE, TWO) == [row(3)]
+
+
+def test_nothing_for_stateless_services() -> None:
+    assert due({(5, 7): 3}, replace(WEB, mode="stateless"), ONE) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "count", "is_due"),
+    [
+        (None, 0, False),
+        (None, 1, True),
+        (row(1), 1, False),
+        (row(1), 2, False),
+        (row(1, 999), 2, False),
+        (row(1, 1000), 2, True),
+        (row(2, 99_999), 2, False),
+        (row(2, 1000), 0, True),
+    ],
+)
+def test_an_ordinary_count_at_most_every_second(
+    known: Connections | None, count: int, is_due: bool
+) -> None:
+    stored = (known,) if known else ()
+    assert due({(5, 7): count}, WEB, ONE, *stored) == ([row(count)] if is_due else [])
+
+
+@pytest.mark.parametrize(
+    ("service", "container", "is_repeated"),
+    [
+        (WEB, replace(ONE, state="draining", drain_until_ms=NOW), True),
+        (WEB, replace(ONE, max_connections=5), True),
+        (replace(WEB, max_connections=5), ONE, True),
+        (replace(WEB, policy="least_inflight"), ONE, False),
+        (WEB, replace(ONE, max_inflight=5), False),
+    ],
+)
+def test_a_count_that_matters_at_every_change(
+    service: Service, container: Container, is_repeated: bool
+) -> None:
+    def is_due(count: int, *known: Connections) -> bool:
+        return due({(5, 7): count}, service, container, *known) == [row(count)]
+
+    assert is_due(0)
+    assert is_due(2, row(1))
+    assert not is_due(2, row(2, 999))
+    assert is_due(2, row(2, 1000)) is is_repeated
