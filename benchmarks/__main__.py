@@ -1,6 +1,96 @@
-"""All benchmarks, one after the other."""
+"""The benchmarks, as root: what prewire promises in figures, beside what it is compared with.
 
-from benchmarks import apply_latency
+Every part builds its own network and runs all of prewire on it, one part after the other; without
+a name, all parts run. Quote ratios: absolute figures are this machine's, and include what its other
+programs took. Exits 1 where a part cannot be run, 0 also where a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import apply_latency, gateway, inflight, reports, shares, sustained
+from benchmarks.errors import BenchmarkFailed
+from benchmarks.report import Outcome, machine
+from nib.errors import NibError
+from prewire.errors import CommandFailed
+from topologies.errors import NetworkError
+
+PARTS: Final[dict[str, Callable[[int | None, int | None], Outcome]]] = {
+    "gateway": gateway.measure,
+    "sustained": sustained.measure,
+    "shares": shares.measure,
+    "inflight": inflight.measure,
+    "reports": reports.measure,
+    "apply": apply_latency.measure,
+}
+_EXPECTED: Final = (
+    BenchmarkFailed,
+    CommandFailed,
+    NibError,
+    NetworkError,
+    subprocess.TimeoutExpired,
+)
+
+
+def main() -> int:
+    """The command; returns its exit code. The file is written anew after every part."""
+    options = _options()
+    found: dict[str, Any] = {"parts": []}
+    try:
+        found["machine"] = f"{machine()}, load average at the start {os.getloadavg()[0]:.2f}"
+        print(found["machine"], end="\n\n", flush=True)
+        _write(options.json, found)
+        for part in options.parts or PARTS:
+            outcome = PARTS[part](options.rounds, options.seconds)
+            print(outcome.as_table(), end="\n\n", flush=True)
+            found["parts"].append(outcome.as_json())
+            _write(options.json, found)
+    except _EXPECTED as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _write(file: Path | None, found: dict[str, Any]) -> None:
+    if file is None:
+        return
+    try:
+        file.write_text(json.dumps(found, indent=2) + "\n")
+    except OSError as error:
+        raise BenchmarkFailed(f"--json {file}: {error.strerror}") from error
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", metavar="PART", nargs="*", help=", ".join(PARTS) + "; default all")
+    parser.add_argument("--rounds", type=_count, help="how often; default: each part's own")
+    parser.add_argument("--seconds", type=_count, help="of one load; default: each part's own")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    options = parser.parse_args()
+    unknown = [part for part in options.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"no part {unknown[0]!r}; parts are {', '.join(PARTS)}")
+    return options
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("give 1 or more")
+    return number
+
 
 if __name__ == "__main__":
-    apply_latency.main()
+    sys.exit(main())

@@ -259,7 +259,9 @@ def _container_out(standing: Standing, scene: _Scene) -> ContainerOut:
             "inflight": standing.inflight,
             "healthy": health and health.up,
             "health_reason": health.reason if health else "",
-            "ejected_until_ms": ejected and ejected.until_ms,
+            "ejected_until_ms": ejected.until_ms
+            if ejected and ejected.until_ms > scene.now_ms
+            else None,
             "report": report and {
                 "percent": report.percent,
                 "max_inflight": report.max_inflight,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -23,9 +23,9 @@ from nib.records import Connections, Container, Service
 # (zone, ct_mark) -> open connections
 Counts: TypeAlias = Mapping[tuple[int, int], int]
 
-# How often, in milliseconds, a row is written at least where the count limits or ends something,
-# and at most where it does not.
-URGENT_MS: Final = 1000
+# How often a row is written at least where the count limits or ends something, and at most where
+# nothing depends on it.
+SECOND_MS: Final = 1000
 
 # tcp,orig=(...),reply=(...),id=0,zone=5,status=0,mark=7,labels=0x1,protoinfo=(state_orig=...,
 # state_reply=...,...); mark and labels are left out where they are 0.
@@ -76,15 +76,28 @@ def due_rows(
         if zone in zones:
             opened[mark] += count
     rows = []
-    for service in view.all(Service):
-        if service.mode != "stateful":
-            continue
-        for container in view.containers_of(service.name):
-            if _is_behind(container, switches, view):
-                held = opened[container.number]
-                if _is_due(service, container, held, view, now_ms):
-                    rows.append(Connections(*container.key, held, now_ms))
+    for service, container in _counted(switches, view):
+        held = opened[container.number]
+        if _is_due(service, container, held, view, now_ms):
+            rows.append(Connections(*container.key, held, now_ms))
     return rows
+
+
+def is_urgent(switches: Collection[str], view: Lookups) -> bool:
+    """Whether a count limits or ends something behind these switches."""
+    return any(
+        _is_limit(service, container) or _is_share(service, container)
+        for service, container in _counted(switches, view)
+    )
+
+
+def _counted(switches: Collection[str], view: Lookups) -> Iterator[tuple[Service, Container]]:
+    """The containers behind these switches whose connections are tracked."""
+    for service in view.all(Service):
+        if service.mode == "stateful":
+            for container in view.containers_of(service.name):
+                if _is_behind(container, switches, view):
+                    yield service, container
 
 
 def _is_over(near: bytes | None, far: bytes | None) -> bool:
@@ -98,12 +111,22 @@ def _is_behind(container: Container, switches: Collection[str], view: Lookups) -
 
 def _is_due(service: Service, container: Container, held: int, view: Lookups, now_ms: int) -> bool:
     known = view.get(Connections, container.key)
-    is_fresh = known is not None and now_ms - known.at_ms < URGENT_MS
-    is_capped = service.max_connections is not None or container.max_connections is not None
-    if is_capped or not is_ready(container):
+    is_fresh = known is not None and now_ms - known.at_ms < SECOND_MS
+    if _is_limit(service, container):
         return not is_fresh or known is None or known.open != held
-    if service.policy == "least_inflight" or container.max_inflight is not None:
+    if _is_share(service, container):
         return known is None or known.open != held
     if known is None:
         return held > 0
     return known.open != held and not is_fresh
+
+
+def _is_limit(service: Service, container: Container) -> bool:
+    """Whether the count keeps connections away, or tells that a container may stop."""
+    is_capped = service.max_connections is not None or container.max_connections is not None
+    return is_capped or not is_ready(container)
+
+
+def _is_share(service: Service, container: Container) -> bool:
+    """Whether the count decides how many new connections the container gets."""
+    return service.policy == "least_inflight" or container.max_inflight is not None

@@ -22,6 +22,12 @@ _STATELESS = "stateless"
 def check_service(service: Service, view: Lookups) -> None:
     """A service against other services and its own containers. FieldError, Conflict."""
     _check_health(service.health)
+    if service.mode == _STATELESS and service.ejection is not None:
+        raise FieldError(
+            "ejection",
+            "failed connections are not known in stateless mode",
+            "set mode to stateful, or leave ejection out",
+        )
     _check_vip(service, view)
     for container in view.containers_of(service.name):
         if is_ipv6(container.address) != is_ipv6(service.vip):

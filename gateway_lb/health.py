@@ -95,7 +95,8 @@ def after(verdict: Verdict, check: HealthCheck, failure: str | None) -> Verdict:
 
     The first success is enough where nothing is known yet: a new container waits for it.
     """
-    if failure is not None:
+    if failure is not None:  # it may hold words of the container's
+        failure = "".join(each if each.isprintable() else "?" for each in failure)
         failure = failure[:_LONGEST_REASON]
     if verdict.up is None and failure is None:
         return Verdict(up=True)

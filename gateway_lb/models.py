@@ -28,7 +28,7 @@ class _In(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ExtraPortModel(_In):
+class ExtraPortSpec(_In):
     """A further port of a service; every container answers it at `target`."""
 
     port: Number = Field(description="port that clients connect to, 1 to 65535")
@@ -36,7 +36,7 @@ class ExtraPortModel(_In):
     protocol: Literal["tcp", "udp"] = "tcp"
 
 
-class HealthModel(_In):
+class HealthSpec(_In):
     """An active check of every container, made from the switch it is behind."""
 
     kind: Literal["tcp", "http", "grpc"] = "tcp"
@@ -53,7 +53,7 @@ class HealthModel(_In):
     fall: Number = Field(_HEALTH.fall, description="failures in a row that make it down, 1 to 100")
 
 
-class EjectionModel(_In):
+class EjectionSpec(_In):
     """Passive ejection: a container whose connections fail (reset, or SYNs not answered) is left
     out for a while."""
 
@@ -103,7 +103,7 @@ class ServiceIn(_In):
     vip: StrictStr = Field(description="virtual IP address that clients connect to")
     port: Number = Field(description="port that clients connect to, 1 to 65535")
     protocol: Literal["tcp", "udp"] = "tcp"
-    extra_ports: list[ExtraPortModel] = Field(
+    extra_ports: list[ExtraPortSpec] = Field(
         default_factory=list, description="further ports, 15 at most"
     )
     mode: Literal["stateful", "stateless"] = Field(
@@ -127,8 +127,8 @@ class ServiceIn(_In):
     panic_percent: Number = Field(
         0, description="with a smaller part of the containers usable, all are used; 0: never"
     )
-    health: HealthModel | None = Field(None, description="active checks; null: none")
-    ejection: EjectionModel | None = Field(None, description="passive ejection; null: none")
+    health: HealthSpec | None = Field(None, description="active checks; null: none")
+    ejection: EjectionSpec | None = Field(None, description="passive ejection; null: none")
     canary: CanaryIn | None = Field(None, description="a version's share; null: by weights alone")
 
     def record(self, name: str) -> Service:
@@ -218,7 +218,3 @@ class ReportsIn(_In):
     """Reports of many containers."""
 
     reports: Annotated[list[ReportItemIn], Field(max_length=MAX_ITEMS)]
-
-    def items(self) -> list[Item]:
-        """What the inbox takes."""
-        return [each.item(each.service, each.container) for each in self.reports]

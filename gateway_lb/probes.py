@@ -100,7 +100,7 @@ async def _grpc(target: Target) -> str | None:
 async def _grpc_answer(
     target: Target, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> str | None:
-    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="ascii"))
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
     connection.initiate_connection()
     stream = connection.get_next_available_stream_id()
     connection.send_headers(stream, _grpc_headers(target))
@@ -117,7 +117,7 @@ async def _grpc_answer(
         for event in connection.receive_data(data):
             match event:
                 case h2.events.ResponseReceived() | h2.events.TrailersReceived():
-                    headers |= {str(name): str(value) for name, value in event.headers or ()}
+                    headers |= {_text(name): _text(value) for name, value in event.headers or ()}
                 case h2.events.DataReceived():
                     body += event.data or b""
                 case h2.events.StreamEnded():
@@ -126,6 +126,10 @@ async def _grpc_answer(
                     return _CLOSED
                 case _:
                     pass
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
 
 
 def _grpc_headers(target: Target) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ def add(routes: APIRouter, desk: ReportDesk) -> None:
     @routes.post("/reports", tags=["reports"], status_code=status.HTTP_202_ACCEPTED)
     async def post_reports(body: Annotated[ReportsIn, Body()]) -> ReportsOut:
         """Report of many containers at once. One that cannot be taken keeps no other back."""
-        taken = desk.take(body.items())
+        taken = desk.take(body.reports)
         return ReportsOut(
             accepted=taken.accepted,
             dropped=taken.dropped,

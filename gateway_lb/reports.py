@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from gateway_lb.agent_check import NOTHING, Said, said
 from nib.database import Nib
@@ -47,9 +47,22 @@ class TooManyReports(Exception):
         self.retry_after_s = retry_after_s
 
 
+class Told(Protocol):
+    """One report. words: HAProxy's agent-check words; inflight: requests it works at."""
+
+    @property
+    def service(self) -> str: ...
+    @property
+    def container(self) -> str: ...
+    @property
+    def words(self) -> str: ...
+    @property
+    def inflight(self) -> int | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One report. words: HAProxy's agent-check words; inflight: requests it works at."""
+    """One report, as a value."""
 
     service: str
     container: str
@@ -92,7 +105,7 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def take(self, items: Sequence[Item], view: Lookups, now_s: float) -> Taken:
+    def take(self, items: Sequence[Told], view: Lookups, now_s: float) -> Taken:
         """Keep the items of containers in the view. TooManyReports where there is no room."""
         self._make_room(len(items), now_s)
         problems: list[ItemProblem] = []
@@ -106,7 +119,7 @@ class Inbox:
                     problems.append(_problem(place, error))
         return Taken(len(items) - dropped, dropped, tuple(problems))
 
-    def take_one(self, item: Item, view: Lookups, now_s: float) -> None:
+    def take_one(self, item: Told, view: Lookups, now_s: float) -> None:
         """Keep one. NotFound, FieldError or TooManyReports where it is not taken."""
         self._make_room(1, now_s)
         self._keep(item, view)
@@ -130,7 +143,7 @@ class Inbox:
             raise TooManyReports(max(1, math.ceil((count - room) / rate)), rate)
         self._room -= count
 
-    def _keep(self, item: Item, view: Lookups) -> None:
+    def _keep(self, item: Told, view: Lookups) -> None:
         key = (item.service, item.container)
         if view.get(Container, key) is None:
             self.counts["unknown"] += 1
@@ -142,16 +155,18 @@ class Inbox:
             self.counts["malformed"] += 1
             raise
         self.counts["accepted"] += 1
-        self._waiting[key] = self._waiting.get(key, NOTHING).then(told)
+        older = self._waiting.get(key)
+        self._waiting[key] = told if older is None else older.then(told)
 
 
-def _told(item: Item) -> Said:
+def _told(item: Told) -> Said:
     told = said(item.words)
     if item.inflight is None:
         if told == NOTHING:
             raise FieldError("words", "nothing is reported", "give words, inflight or both")
         return told
-    return replace(told, inflight=check_integer("inflight", item.inflight, 0, MAX_INFLIGHT))
+    inflight = check_integer("inflight", item.inflight, 0, MAX_INFLIGHT)
+    return Said(told.percent, told.max_inflight, told.word, inflight)
 
 
 def _problem(place: int, error: FieldError | NotFound) -> ItemProblem:
@@ -208,14 +223,14 @@ class ReportDesk:
         self._tick_s = tick_ms / 1000
         self._arrived = asyncio.Event()
 
-    def take(self, items: Sequence[Item]) -> Taken:
+    def take(self, items: Sequence[Told]) -> Taken:
         """Keep reports, to be written soon. TooManyReports."""
         with self._nib.view() as view:
             taken = self.inbox.take(items, view, time.monotonic())
         self._arrived.set()
         return taken
 
-    def take_one(self, item: Item) -> None:
+    def take_one(self, item: Told) -> None:
         """Keep a report, to be written soon. NotFound, FieldError, TooManyReports."""
         with self._nib.view() as view:
             self.inbox.take_one(item, view, time.monotonic())
@@ -241,7 +256,7 @@ class ReportDesk:
             try:
                 await self._write()
             except NibUnavailable as error:
-                LOG.warning("%d reports wait: %s", len(self.inbox), error)
+                LOG.warning("reports of %d containers wait: %s", len(self.inbox), error)
                 self._arrived.set()
             await asyncio.sleep(self._tick_s)
 
@@ -255,8 +270,8 @@ class ReportDesk:
         except (NibUnavailable, asyncio.CancelledError):
             self.inbox.put_back(told)
             raise
-        except NibError:
-            LOG.exception("%d reports could not be written", len(told))
+        except Exception:  # a defect, or a row that is refused: the next reports must not wait
+            LOG.exception("reports of %d containers could not be written", len(told))
             self.inbox.counts["dropped"] += len(told)
             return
         self.writes += bool(done.value)

@@ -21,6 +21,7 @@ from openflow.packet import Packet
 from openflow.values import (
     IN_PORT,
     MAX_PORT,
+    NORMAL,
     RESERVED_PORTS,
     Action,
     ApplyMeter,
@@ -282,7 +283,7 @@ class _Walk:
         if port is None or port == came_by:
             return
         leaves_by = _port(came_by) if port == IN_PORT else port
-        if leaves_by is None:
+        if leaves_by is None or (port == NORMAL and _port(came_by) is None):
             return
         self.outputs.append(
             Sent(leaves_by, traveller.packet, traveller.queue, traveller.meters, traveller.fork)

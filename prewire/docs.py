@@ -39,6 +39,7 @@ PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "group": docs_pipeline.group,
     },
     "rest.md": {
+        "metrics": docs_interfaces.api_metrics_table,
         "routes": docs_interfaces.routes,
         "bodies": docs_interfaces.bodies,
     },

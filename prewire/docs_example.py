@@ -12,7 +12,8 @@ from gateway_lb.lifecycle import draining
 from nib.mirror import Mirror, RowChange
 from nib.records import Container, Port, Record, Service, Switch
 from openflow.values import Rules, merged
-from ryu_apps.compile import compile_state, next_slots
+from ryu_apps.compile import compile_state
+from ryu_apps.dealing import next_slots
 
 _DPID: Final = "00000000000000a1"
 _SWITCH: Final = Switch(_DPID, ct_zone=1, name="br0")

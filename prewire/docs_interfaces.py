@@ -13,7 +13,9 @@ from typing import Any
 
 import typer
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 
+from gateway_lb.reports import ReportDesk
 from nib.database import Nib
 from prewire import cli, rest
 from prewire.settings import Settings
@@ -60,7 +62,7 @@ def _command(name: str, command: Any) -> str:
     words = [_usage(each) for each in parameters if not _is_option(each)]
     usage = " ".join(["prewire", name, *words, "[OPTIONS]"])
     lines = [f"## prewire {name}\n", f"{command.help}\n", f"```\n{usage}\n```\n"]
-    if name in ("up", "controller", "api"):
+    if name in ("up", "controller", "api", "node"):
         lines.append(
             "Takes a flag for every setting: see [settings](operations.md#settings). "
             "`--state-dir PATH` is the setting `state_dir`.\n"
@@ -120,9 +122,21 @@ def metrics_table() -> str:
     """Every metric the controller exports, with its labels."""
     registry = CollectorRegistry()
     measures = Measures(registry)
-    measures_labels = {metric._name: metric._labelnames for metric in vars(measures).values()}
     with closing(Nib("unix:/nowhere", "docs")) as nib:
         families = [*registry.collect(), *Readings(nib).collect()]
+    return _metrics(families, measures)
+
+
+def api_metrics_table() -> str:
+    """Every metric the REST server exports, with its labels."""
+    with closing(Nib("unix:/nowhere", "docs")) as nib:
+        registry, measures = rest.registry_of(ReportDesk(nib))
+        return _metrics(registry.collect(), measures)
+
+
+def _metrics(families: Iterable[Metric], measures: object) -> str:
+    """families: what is exported; measures: holds those metrics that carry their own labels."""
+    measures_labels = {metric._name: metric._labelnames for metric in vars(measures).values()}
     rows = []
     for family in families:
         labels = getattr(family, "_labelnames", measures_labels.get(family.name, ()))

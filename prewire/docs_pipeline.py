@@ -1,7 +1,7 @@
 """Generated documentation of the pipeline: tables, registers, and an example intent's flows.
 
-Every flow of the example must have a meaning here: a new kind of flow without one is an error, not
-a gap in the page.
+Every flow of the example must have a meaning (`prewire.docs_meanings`): a new kind of flow without
+one is an error, not a gap in the page.
 """
 
 from __future__ import annotations
@@ -33,76 +33,17 @@ from openflow.values import (
 )
 from prewire import docs_example
 from prewire.docs_interfaces import table as markdown_table
+from prewire.docs_meanings import HOLDS, MEANINGS
 
 _SHOWN_BUCKETS: Final = 3
 
-# (table, priority, kind of owner) -> what the flows there are for.
-_MEANINGS: Final[dict[tuple[str, int, Kind], str]] = {
-    ("classify", 100, Kind.BASE): "ARP and IPv4 packets: each kind goes to its own table.",
-    ("arp", 100, Kind.VIP): (
-        "requests for a VIP. The packet itself is turned into the reply and sent back out of the "
-        "port it came in by; no controller is asked."
-    ),
-    ("arp", 100, Kind.HOST): (
-        "requests for a container's address: answered likewise, so that a request never floods to "
-        "every container."
-    ),
-    ("conntrack", 100, Kind.SERVICE): (
-        "packets from a client to the service. Conntrack looks the connection up in this switch's "
-        "zone, and the packet goes on with its state known."
-    ),
-    ("conntrack", 80, Kind.CONTAINER): (
-        "packets from a container's port, which may be replies. Their source is kept in registers "
-        "and replaced by the VIP's, because conntrack knows the connection by the VIP."
-    ),
-    ("conntrack", 60, Kind.VIP): "ping of a VIP: the switch answers it.",
-    ("conntrack", 50, Kind.VIP): (
-        "whatever else is sent to a VIP and no service takes: it is dropped, never flooded."
-    ),
-    ("service", 100, Kind.SERVICE): (
-        "the first packet of a connection. The service's group chooses a slot, and the slot's "
-        "bucket writes the container's number into the register `endpoint`."
-    ),
-    ("service", 50, Kind.BASE): (
-        "packets of established connections, of all services: conntrack remembers the container. "
-        "A change of the group therefore never moves a connection."
-    ),
-    ("remember", 100, Kind.CONTAINER): (
-        "committing a new connection: conntrack keeps the container's number, the client's MAC "
-        "address and the port it came in by. A draining container keeps its flow, but no bucket "
-        "leads here any more."
-    ),
-    ("endpoint", 100, Kind.CONTAINER): (
-        "rewriting the destination to the container. Where the container is behind this switch "
-        "the port is known too, and the packet goes to `output`."
-    ),
-    ("reply", 100, Kind.BASE): (
-        "replies that conntrack knows. They return to the client's MAC address, by the port its "
-        "packets come in by, from the VIP's MAC address; no MAC learning is needed."
-    ),
-    ("reply", 50, Kind.BASE): (
-        "packets that are no reply of a VIP's connection, as when somebody talks to the "
-        "container directly: they get their own source back and are forwarded as ordinary ones."
-    ),
-    ("output", 100, Kind.BASE): "packets whose port is in the register `out_port`.",
-}
-
-# Name of a register or of what conntrack remembers -> what it holds.
-_HOLDS: Final = {
-    "endpoint": "the container's number, chosen by the group or recalled from conntrack",
-    "out_port": "the OpenFlow port the packet leaves by",
-    "reply_source": "a container's own address, while its reply is looked up",
-    "reply_port": "a container's own port, likewise",
-    "client_mac": "the client's MAC address: replies go back to it",
-    "client_port": "the OpenFlow port the client's packets come in by: replies leave by it",
-    "ct_mark": "the number of the container chosen",
-}
-
-# Where ovs-ofctl prints otherwise than we write: the order of ARP fields, and a port's low half,
-# which is a whole field by its older name.
+# Where ovs-ofctl prints otherwise than we write: the order of ARP fields, a port's low half, which
+# is a whole field by its older name, a conntrack mark of 0, and how much of a packet is sent on.
 _PRINTED: Final = (
     (r"(arp_op=\d+),(arp_tpa=[\d.]+)", r"\2,\1"),
     (r"NXM_OF_IN_PORT\[0\.\.15\]", "NXM_OF_IN_PORT[]"),
+    (r"ct_mark=0x0\b", "ct_mark=0"),
+    (r"\bCONTROLLER$", "CONTROLLER:128"),
 )
 
 
@@ -121,7 +62,7 @@ def table_list() -> str:
 def registers() -> str:
     """Registers and what conntrack remembers, by name."""
     names = {each.label: each for each in NAMED} | {"ct_mark": CT_MARK}
-    rows = ((_where(bits), f"`{name}`", _HOLDS[name]) for name, bits in names.items())
+    rows = ((_where(bits), f"`{name}`", HOLDS[name]) for name, bits in names.items())
     return markdown_table(("bits", "name in texts", "holds"), rows)
 
 
@@ -198,7 +139,7 @@ def _explained(shown: list[Flow]) -> Iterator[str]:
     for key, found in groupby(numbered, key=lambda pair: _kind(pair[1])):
         places = [place for place, _ in found]
         name = table_name(key[0])
-        meaning = _MEANINGS[name, key[1], key[2]]
+        meaning = MEANINGS[name, key[1], key[2]]
         yield f"- {_numbered(places)} for {meaning}"
     yield ""
 
@@ -261,7 +202,11 @@ def _targets(action: Action, rules: Rules) -> Iterator[tuple[str, str]]:
                 yield "group", there
         case Output(port):
             word = RESERVED_PORTS.get(port, "port")
-            ends = {"IN_PORT": "back([back out of the port])", "NORMAL": "normal([NORMAL])"}
+            ends = {
+                "IN_PORT": "back([back out of the port])",
+                "NORMAL": "normal([NORMAL])",
+                "CONTROLLER": "controller([to the controller])",
+            }
             yield "reply", ends.get(word, "out([out of a port])")
         case OutputField():
             yield "output", "out([out of a port])"

@@ -9,22 +9,36 @@ Pure: a view of the database in, a value out.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Final
 
+from gateway_lb.balance import service_standings
+from gateway_lb.families import address_number
 from nib.errors import FieldError
 from nib.mirror import Lookups
-from nib.records import Switch
+from nib.records import Container, Service, SlotTable, Switch
 from openflow import cookies
 from openflow.cookies import Kind
 from openflow.fields import ENDPOINT
-from openflow.interpreter import Result, Sent, run
+from openflow.interpreter import Result, Sent, Step, run
 from openflow.packet import Packet, packet_text, parse_packet
 from openflow.parse import parse_flow
-from openflow.tables import table_name
+from openflow.tables import EMPTY, SERVICE, table_name
+from openflow.tables import ENDPOINT as ENDPOINT_TABLE
 from openflow.text import actions_text, flow_text, match_text, port_text
-from openflow.values import Bucket, Flow, Rules, SetField, merged
+from openflow.values import CONTROLLER, Bucket, Flow, Resubmit, Rules, SetField, merged
 from ryu_apps.compile import compile_state
+
+_NOBODY: Final = "none"
+
+# Table -> why a packet goes from it to the controller.
+_TO_CONTROLLER: Final = {
+    EMPTY.number: "the service has no container that takes new connections",
+    SERVICE.number: "a cap on connections: the controller admits each new one",
+    ENDPOINT_TABLE.number: "its container is gone: the connection is reset",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +52,27 @@ class ExplainedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainedContainer:
+    """A container of a service on the packet's way: its state, why, and its slots."""
+
+    service: str
+    id: str
+    state: str
+    reason: str
+    slots: int
+    slots_in_all: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedPacket:
-    """A packet's way. choices: the slots of each group on it; outputs: where it leaves, and how."""
+    """A packet's way. choices: the slots of each group on it; outputs: where it leaves, and how;
+    containers: those of the services on its way."""
 
     switch: str
     steps: tuple[ExplainedStep, ...]
     choices: tuple[str, ...]
     outputs: tuple[str, ...]
+    containers: tuple[ExplainedContainer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +85,11 @@ class ExplainedFlow:
     wanted: str
 
 
-def explain_packet(text: str, switch: Switch, view: Lookups) -> ExplainedPacket:
-    """Explain a packet in the syntax of ofproto/trace; FieldError where it is not one."""
+def explain_packet(text: str, switch: Switch, view: Lookups, now_ms: int) -> ExplainedPacket:
+    """Explain a packet in the syntax of ofproto/trace; FieldError where it is not one.
+
+    now_ms: the time at which its service's containers stand as told.
+    """
     try:
         packet = parse_packet(text)
     except (ValueError, KeyError) as error:
@@ -71,7 +102,8 @@ def explain_packet(text: str, switch: Switch, view: Lookups) -> ExplainedPacket:
         switch.dpid,
         tuple(_step(step.table, step.flow) for step in result.steps),
         tuple(_choices(result, rules, view)),
-        tuple(_output(sent, packet) for sent in result.outputs) or ("dropped",),
+        tuple(_output(sent, packet, result.steps) for sent in result.outputs) or ("dropped",),
+        tuple(_containers(result.steps, view, now_ms)),
     )
 
 
@@ -123,6 +155,9 @@ def _choices(result: Result, rules: Rules, view: Lookups) -> list[str]:
     for choice in result.choices:
         group = groups[choice.group_id]
         shares = Counter(_container(bucket, view) for bucket in group.buckets)
+        if set(shares) == {_NOBODY}:
+            lines.append(f"{group.origin}: no container takes new connections")
+            continue
         shown = ", ".join(f"{name} {slots}/{len(group.buckets)}" for name, slots in shares.items())
         lines.append(
             f"{group.origin}: the switch picks a slot by hash; shown is slot {choice.bucket}; "
@@ -132,18 +167,59 @@ def _choices(result: Result, rules: Rules, view: Lookups) -> list[str]:
 
 
 def _container(bucket: Bucket, view: Lookups) -> str:
+    if Resubmit(EMPTY.number) in bucket.actions:
+        return _NOBODY
     for action in bucket.actions:
         if isinstance(action, SetField) and action.target == ENDPOINT:
             container = view.container_numbered(action.value)
             return container.id if container else f"number {action.value}"
-    return "none"
+    return _NOBODY
 
 
-def _output(sent: Sent, before: Packet) -> str:
+def _containers(steps: Iterable[Step], view: Lookups, now_ms: int) -> Iterable[ExplainedContainer]:
+    """The containers of each service whose flows took the packet."""
+    for service in _services(steps, view):
+        table = view.get(SlotTable, service.name)
+        slots = Counter(table.slots if table else ())
+        for standing in service_standings(service.name, view, now_ms).items:
+            container = standing.container
+            yield ExplainedContainer(
+                service.name,
+                container.id,
+                standing.state,
+                standing.reason,
+                slots[container.number],
+                slots.total(),
+            )
+
+
+def _services(steps: Iterable[Step], view: Lookups) -> list[Service]:
+    found: dict[str, Service] = {}
+    for step in steps:
+        cookie = cookies.read(step.flow.cookie) if step.flow else None
+        if cookie is not None and cookie.kind == Kind.SERVICE:
+            service = view.service_numbered(cookie.number)
+            if service is not None:
+                found[service.name] = service
+    return list(found.values())
+
+
+def _output(sent: Sent, before: Packet, steps: Iterable[Step]) -> str:
     """The port, and the headers where they changed; registers stay in the switch."""
+    if sent.port == CONTROLLER:
+        return f"to the controller: {_why_controller(sent, steps)}"
     leaving, came = (_headers(packet) for packet in (sent.packet, before))
     shown = f" as {packet_text(leaving)}" if leaving != came else ""
     return f"port {port_text(sent.port)}{shown}"
+
+
+def _why_controller(sent: Sent, steps: Iterable[Step]) -> str:
+    """By the last lookup of the packet that was sent there."""
+    last = [step for step in steps if step.fork == sent.fork][-1:]
+    if not last or last[0].flow is None:
+        return "no flow says why"
+    step, flow = last[0], last[0].flow
+    return _TO_CONTROLLER.get(step.table) or flow.origin or f"table {table_name(step.table)}"
 
 
 def _headers(packet: Packet) -> Packet:
@@ -165,6 +241,14 @@ def _owner(flow: Flow, view: Lookups) -> str:
             name = "/".join(container.key) if container else f"number {cookie.number}, gone"
             return f"container {name}{epoch}"
         case Kind.VIP | Kind.HOST as kind:
-            return f"{kind.name.lower()} {IPv4Address(cookie.number)}{epoch}"
+            return f"{kind.name.lower()} {_address(cookie.number, view)}{epoch}"
         case kind:
             return f"{kind.name.lower()}{epoch}"
+
+
+def _address(number: int, view: Lookups) -> str:
+    """The address that a cookie's number stands for: an IPv6 one by what is in the database."""
+    known = {service.vip for service in view.all(Service)}
+    known |= {container.address for container in view.all(Container)}
+    found = sorted(each for each in known if address_number(each) == number)
+    return found[0] if found else str(IPv4Address(number))

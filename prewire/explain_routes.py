@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from gateway_lb.committing import now_ms
 from nib.database import Nib
 from prewire.explain import (
     ExplainedFlow,
@@ -31,9 +32,10 @@ def router(nib: Nib) -> APIRouter:
         ],
         switch: SwitchName = None,
     ) -> ExplainedPacket:
-        """Which flows and group take this packet, which intent they come from, where it leaves."""
+        """Which flows and group take this packet, which intent they come from, where it leaves,
+        and how the containers stand that it may go to."""
         with nib.view() as view:
-            return explain_packet(packet, switch_for(switch, view), view)
+            return explain_packet(packet, switch_for(switch, view), view, now_ms())
 
     @routes.get("/flow")
     def get_flow(

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from gateway_lb.reports import TooManyReports
 from nib.acknowledgement import NotApplied, NotReadBack
 from nib.errors import Conflict, FieldError, NibError, NibUnavailable, NotFound, SchemaMismatch
 
@@ -84,6 +85,13 @@ _KINDS: Final[Mapping[type[Exception], _Kind]] = {
         "start it, or correct the setting nib; then try again",
     ),
     SchemaMismatch: _Kind(503, "schema-mismatch", "The state database does not fit", "nib"),
+    TooManyReports: _Kind(
+        429,
+        "too-many-reports",
+        "Too many reports",
+        "reports",
+        "wait as Retry-After says, and report what changed; none of these was taken",
+    ),
 }
 _UNEXPECTED: Final = _Kind(
     500, "internal", "prewire failed", "request", "see the server's log; this is a defect"
@@ -101,6 +109,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(NibError, _failed)
+    app.add_exception_handler(TooManyReports, _failed)
     app.add_exception_handler(Exception, _failed)
 
 
@@ -112,7 +121,10 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
         return _answer(kind, f"{type(error).__name__} while serving the request")
     message = getattr(error, "message", str(error))
     field = getattr(error, "field", kind.field)
-    return _answer(kind, message, field, getattr(error, "remedy", kind.remedy))
+    answer = _answer(kind, message, field, getattr(error, "remedy", kind.remedy))
+    if isinstance(error, TooManyReports):
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

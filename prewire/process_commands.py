@@ -1,4 +1,4 @@
-"""Commands that are processes: `up`, `controller`, `api`, `demo`."""
+"""Commands that are processes: `up`, `controller`, `api`, `node`, `demo`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ def add(app: typer.Typer) -> None:
     app.command()(with_settings(up))
     app.command()(with_settings(controller))
     app.command()(with_settings(api))
+    app.command()(with_settings(node))
     app.command()(demo)
 
 
 def up(settings: Settings) -> None:
-    """Run all of prewire on this machine until interrupted: NIB, controller, REST server."""
+    """Run all of prewire on this machine until interrupted: NIB, controller, REST, node agent."""
+    from prewire.node_ovs import obstacle
     from prewire.up import NotUp, running
 
     ending = _ending()
@@ -37,6 +39,9 @@ def up(settings: Settings) -> None:
             f"Switches connect to tcp:{settings.controller_host}:{settings.controller_port}",
             f"Metrics: http://{settings.metrics_host}:{settings.metrics_port}/metrics",
         )
+        why = obstacle(settings)
+        if why is not None:
+            show.lines(f"No node agent, so no health checks: {why}")
         while not ending.is_set():
             ended = processes.wait_any(children, 0.5)
             if ended is not None and not ending.is_set():
@@ -62,6 +67,14 @@ def api(settings: Settings) -> None:
     from prewire import rest
 
     rest.serve(settings)
+
+
+def node(settings: Settings) -> None:
+    """Run the agent of a host with switches, as root, until interrupted: health checks, counts."""
+    ending = _ending()
+    from prewire import node as agent
+
+    agent.run(settings, ending)
 
 
 def demo(

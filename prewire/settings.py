@@ -64,6 +64,24 @@ class Settings(BaseSettings):
     stats_seconds: float = Field(
         default=5.0, gt=0, le=3600, description="how often switches' counters are read"
     )
+    tick_ms: int = Field(
+        default=50,
+        ge=10,
+        le=1000,
+        description="how often the controller deals slots anew for what containers report",
+    )
+    report_tick_ms: int = Field(
+        default=50,
+        ge=10,
+        le=1000,
+        description="how often the REST server passes on what containers report",
+    )
+    node_poll_ms: int = Field(
+        default=250,
+        ge=50,
+        le=60_000,
+        description="how often the node agent counts connections, at most",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least severe messages to log"
     )

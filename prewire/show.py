@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+_UNBOUNDED: Final = 10_000  # columns; a cell is never cut, whatever the terminal's width
 
 
 class Output(StrEnum):
@@ -28,10 +30,10 @@ def rows(columns: Mapping[str, str], items: Sequence[Mapping[str, Any]]) -> None
     """A table; columns: heading -> key. No markup in cells is interpreted."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in columns:
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for item in items:
         table.add_row(*(Text(_cell(item.get(key))) for key in columns.values()))
-    Console(soft_wrap=True).print(table)
+    Console(soft_wrap=True, width=_UNBOUNDED).print(table)
 
 
 def lines(*texts: str) -> None:

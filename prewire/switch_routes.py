@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated
@@ -10,14 +11,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query, status
 from pydantic import BaseModel, Field
 
-from gateway_lb.lifecycle import is_ready
-from gateway_lb.placement import port_of
+from gateway_lb.answers import DemandOut, State, demand_list
+from gateway_lb.balance import service_standings
+from gateway_lb.committing import now_ms
+from gateway_lb.verdicts import DRAINING, READY, STATES, UNPLACED, WARMING
 from nib.acknowledgement import NotReadBack, switches_behind
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import Conflict
 from nib.mirror import Lookups
-from nib.records import Audit, Container, Leader, Port, Service, Switch
+from nib.records import Audit, Demand, Ejected, Leader, Port, Service, Switch
 
 
 class PortOut(BaseModel):
@@ -57,15 +60,28 @@ class DiffOut(BaseModel):
     lines: list[str] = Field(description="each of them, 200 at most")
 
 
+class EjectedOut(BaseModel):
+    """A container left out because its connections failed."""
+
+    service: str
+    container: str
+    until_ms: int = Field(description="milliseconds since 1970")
+    reason: str
+
+
 class StatusOut(BaseModel):
     """The state of the whole."""
 
     generation: int = Field(description="number of the newest change of intent")
     leader: str | None = Field(description="the controller in charge")
     services: int
-    containers_ready: int
+    containers_ready: int = Field(description="that take new connections, warming ones included")
     containers_draining: int
-    containers_not_placed: int = Field(description="ready, but no switch reports their port")
+    containers_not_placed: int = Field(description="no switch reports their port")
+    containers: dict[State, int] = Field(description="by state, where there are any")
+    services_without_containers: list[str] = Field(description="nobody takes new connections")
+    ejected: list[EjectedOut]
+    demand: list[DemandOut] = Field(description="services wanted while they had no container")
     switches: list[SwitchOut]
     behind: list[str] = Field(description="switches that have not acknowledged that change")
 
@@ -78,7 +94,7 @@ def router(nib: Nib) -> APIRouter:
     def get_status() -> StatusOut:
         """The state of the whole: counts, switches, and which of them are behind."""
         with nib.view() as view:
-            return status_out(view)
+            return status_out(view, now_ms())
 
     @routes.get("/switches")
     def list_switches() -> SwitchList:
@@ -117,21 +133,42 @@ def router(nib: Nib) -> APIRouter:
     return routes
 
 
-def status_out(view: Lookups) -> StatusOut:
-    """The state of the whole, from a view of the database."""
-    containers = view.all(Container)
-    ready = [container for container in containers if is_ready(container)]
+def status_out(view: Lookups, now_ms: int) -> StatusOut:
+    """The state of the whole, from a view of the database at a time."""
+    standings = {
+        service.name: service_standings(service.name, view, now_ms) for service in view.all(Service)
+    }
+    states = Counter(each.state for service in standings.values() for each in service.items)
     leader = view.get(Leader, ())
     return StatusOut(
         generation=view.generation,
         leader=leader.controller if leader else None,
-        services=view.count(Service),
-        containers_ready=len(ready),
-        containers_draining=len(containers) - len(ready),
-        containers_not_placed=sum(port_of(container, view) is None for container in ready),
+        services=len(standings),
+        containers_ready=states[READY] + states[WARMING],
+        containers_draining=states[DRAINING],
+        containers_not_placed=states[UNPLACED],
+        containers={state: states[state] for state in STATES if states[state]},
+        services_without_containers=sorted(
+            name
+            for name, service in standings.items()
+            if not any(each.weight for each in service.items)
+        ),
+        ejected=_ejected(view, now_ms),
+        demand=demand_list(view.all(Demand)).items,
         switches=_switches(view),
         behind=sorted(switch.dpid for switch in switches_behind(view, view.generation)),
     )
+
+
+def _ejected(view: Lookups, now_ms: int) -> list[EjectedOut]:
+    rows = sorted(view.all(Ejected), key=lambda row: row.key)
+    return [
+        EjectedOut(
+            service=row.service, container=row.container, until_ms=row.until_ms, reason=row.reason
+        )
+        for row in rows
+        if row.until_ms > now_ms
+    ]
 
 
 def switch_out(switch: Switch, view: Lookups) -> SwitchOut:

@@ -1,7 +1,8 @@
-"""All of prewire on one machine: the embedded NIB, a controller and the REST server.
+"""All of prewire on one machine: the embedded NIB, a controller, the REST server, a node agent.
 
-Ready means: the REST server answers and the controller leads. A child that ends of itself ends the
-whole, so that a service manager can start it anew.
+The agent only where there is Open vSwitch and we are root. Ready means: the REST server answers and
+the controller leads. A child that ends of itself ends the whole, so that a service manager can
+start it anew.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import httpx
 from nib.server import EmbeddedServer
 from prewire import processes
 from prewire.errors import CommandFailed
+from prewire.node_ovs import obstacle
 from prewire.ports import check_free
 from prewire.processes import Child
 from prewire.settings import Settings
@@ -58,7 +60,8 @@ def running(settings: Settings, log: Path | None = None) -> Iterator[list[Child]
 def _start(settings: Settings, output: IO[bytes] | None, children: list[Child]) -> None:
     leader = f"{os.environ.get(_NAME, socket.gethostname())}:{os.getpid()}"
     environment = os.environ | settings.environment | {_NAME: leader}
-    for name in ("controller", "api"):
+    names = ["controller", "api"] if obstacle(settings) else ["controller", "api", "node"]
+    for name in names:
         children.append(processes.start(name, [name], environment, output))
     deadline = time.monotonic() + _READY_SECONDS
     with httpx.Client(base_url=settings.api_url, timeout=2) as client:

@@ -43,6 +43,12 @@ class ControllerSettings(BaseSettings):
     stats_seconds: float = Field(
         default=5.0, gt=0, description="how often switches' counters are read"
     )
+    tick_ms: int = Field(
+        default=50,
+        ge=10,
+        le=1000,
+        description="how often slots are dealt anew for what containers report",
+    )
     controller_name: str = Field(
         default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}",
         description="how this controller signs its leadership",

@@ -1,7 +1,8 @@
 """Totals that only grow, from switch counters that may start again; and what they count.
 
 A flow's counters vanish with the flow and start at zero with a new one. A total adds what each
-reading has grown since the one before; a reading below the last one counts from zero.
+reading has grown since the one before; a reading below the last one counts from zero. Where several
+flows count the same, each has a total of its own.
 Pure: readings in, totals out.
 """
 
@@ -13,33 +14,51 @@ from typing import Final, Generic, TypeVar
 
 from openflow import cookies, tables
 from openflow.cookies import Kind
+from openflow.packet import RST, SYN_ACK
 
 K = TypeVar("K", bound=Hashable)
 
-# Where a flow of ours stands and what it belongs to -> what its packets are.
+# Where a flow of ours stands, and what it belongs to -> what its packets are. None: any priority.
+# Each packet meets one flow of a series at most. Not counted are, in tables conntrack and origin,
+# what a container sends to a VIP (answers to its checks among it) and direct connections to it.
 _SERIES: Final = {
-    (Kind.SERVICE, tables.CONNTRACK.number): "to",
-    (Kind.SERVICE, tables.SERVICE.number): "new",
-    (Kind.CONTAINER, tables.REMEMBER.number): "new",
-    (Kind.CONTAINER, tables.ENDPOINT.number): "to",
-    (Kind.CONTAINER, tables.CONNTRACK.number): "from",
+    (Kind.SERVICE, tables.CONNTRACK.number, None): "to",
+    (Kind.SERVICE, tables.SERVICE.number, None): "new",
+    (Kind.CONTAINER, tables.REMEMBER.number, None): "new",
+    (Kind.CONTAINER, tables.ENDPOINT.number, None): "to",
+    (Kind.CONTAINER, tables.CONNTRACK.number, 80): "from",
+    (Kind.CONTAINER, tables.ORIGIN.number, 100): "from",
 }
+
+# The same for flows that match TCP flags.
+_OUTCOMES: Final = {SYN_ACK: "answered", RST: "reset"}
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a flow counts. kind and number: its object; what: "new" connections, "to" or "from"."""
+    """What flows count. kind and number: their object; what: "new" connections, packets "to" or
+    "from", "answered" connections, or those "reset" by the container."""
 
     kind: Kind
     number: int
     what: str
 
 
-def series_of(cookie: int, table: int) -> Series | None:
-    """What the packets of a flow are counted as; None: nothing."""
+def series_of(cookie: int, table: int, priority: int, tcp_flags: int = 0) -> Series | None:
+    """What the packets of a flow are counted as; None: nothing. tcp_flags: that it matches, set."""
     parts = cookies.read(cookie)
-    what = _SERIES.get((parts.kind, table)) if parts else None
-    return Series(parts.kind, parts.number, what) if parts and what else None
+    if parts is None:
+        return None
+    what = (
+        _SERIES.get((parts.kind, table, priority))
+        or _SERIES.get((parts.kind, table, None))
+        or (_OUTCOMES.get(tcp_flags) if _has_outcomes(parts.kind, table) else None)
+    )
+    return Series(parts.kind, parts.number, what) if what else None
+
+
+def _has_outcomes(kind: Kind, table: int) -> bool:
+    return (kind, table) == (Kind.CONTAINER, tables.REPLY.number)
 
 
 class Totals(Generic[K]):

@@ -1,44 +1,97 @@
 """The controller's own copy of the database, and what a change in it means for the rules.
 
-Takes batches of row changes; says which units they touch; keeps slot tables up to date. Slot tables
-are the controller's decision: they are computed here at once, and saved by whoever owns the
-database connection (`take_unsaved_slots`). Pure: no I/O, no clock.
+Takes batches of row changes; says which units they touch; keeps slot tables up to date. A change of
+intent or of a port deals slots at once. What is heard of containers (reports, checks, connections,
+ejections) only makes their service due: `tick` deals every service that is due, so that a thousand
+reports cost one deal. Time makes services due too.
 
-Must not know: switches' connections, what is installed.
+Slot tables are the controller's decision: they are computed here, and saved by whoever owns the
+database connection (`take_unsaved_slots`). Pure: no I/O; the time is an argument, in milliseconds
+since 1970.
+
+Must not know: switches' connections, what is installed, when ticks are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Port, Service, SlotTable, Switch
+from nib.records import (
+    Connections,
+    Container,
+    Ejected,
+    Health,
+    Port,
+    Report,
+    Service,
+    SlotTable,
+    Switch,
+)
 from openflow.values import Rules
-from ryu_apps.compile import Unit, all_units, next_slots, services_on, touched_units, unit_rules
+from ryu_apps.activity import SlotActivity
+from ryu_apps.alarms import Alarms
+from ryu_apps.compile import Unit, all_units, services_on, touched_units, unit_rules
+from ryu_apps.dealing import deal, moved_slots
 
 
 class Incremental:
-    """State as of `generation`; `absorb` moves it on."""
+    """State as of `generation`; `absorb` and `tick` move it on."""
 
     def __init__(self) -> None:
         self.view = Mirror()
         self.generation = 0
+        self._activity = SlotActivity()
+        self._due: set[str] = set()  # services, to be dealt on the next tick
+        self._alarms: Alarms[str] = Alarms()  # when time makes a service due
         self._unsaved: dict[str, SlotTable | None] = {}
         self._decided: dict[str, list[SlotTable]] = {}  # and not seen back yet
+        self._moved: Counter[str] = Counter()
 
-    def absorb(self, changes: Iterable[RowChange], generation: int) -> set[Unit]:
-        """Apply changes, deal slots anew where needed, and return the units to recompile."""
+    def absorb(self, changes: Iterable[RowChange], generation: int, now_ms: int) -> set[Unit]:
+        """Apply changes, deal slots anew where they must not wait; the units to recompile."""
         touched: set[Unit] = set()
         services: set[str] = set()
         for change in changes:
             if self._is_known(change):
                 continue
             self.view.apply(change)
+            if _is_renewal(change):
+                continue
             touched |= touched_units(change, self.view)
             services |= self._services(change)
+            self._mark(change)
         for service in services:
-            touched |= self._deal(service)
+            touched |= self._deal(service, now_ms)
         self.generation = generation
+        return touched
+
+    def counted(self, number: int, switch: str, counts: Sequence[int], now_ms: int) -> None:
+        """A switch's packet counts of the buckets of a service's group, in order."""
+        service = self.view.service_numbered(number)
+        if service is None or not service.affinity_seconds:
+            return
+        if self._activity.read(service.name, switch, counts, now_ms):
+            self._due.add(service.name)
+
+    def due_ms(self, now_ms: int) -> int | None:
+        """When the next tick has something to do: now, later, or never (None)."""
+        return now_ms if self._due else self._alarms.earliest()
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether a tick has something to do now."""
+        due_ms = self.due_ms(now_ms)
+        return due_ms is not None and due_ms <= now_ms
+
+    def tick(self, now_ms: int) -> set[Unit]:
+        """Deal the slots of every service that is due; the units to recompile."""
+        due = self._due.union(self._alarms.take(now_ms))
+        self._due.clear()
+        touched: set[Unit] = set()
+        for service in due:
+            touched |= self._deal(service, now_ms)
         return touched
 
     def rules(self, units: Iterable[Unit], switch: Switch) -> dict[Unit, Rules]:
@@ -54,6 +107,11 @@ class Incremental:
         unsaved, self._unsaved = self._unsaved, {}
         return unsaved
 
+    def take_moved_slots(self) -> Mapping[str, int]:
+        """How many slots moved by service, since last asked."""
+        moved, self._moved = self._moved, Counter()
+        return moved
+
     def _is_known(self, change: RowChange) -> bool:
         """Whether a row says nothing new: it is what we have, or a slot table that we decided on.
 
@@ -68,7 +126,7 @@ class Incremental:
         return self.view.get(change.kind, change.record.key) == change.new
 
     def _services(self, change: RowChange) -> set[str]:
-        """The services whose slots a change can alter."""
+        """The services whose slots a change can alter, and that must not wait."""
         match change.record:
             case Service(name=name):
                 return {name}
@@ -80,15 +138,57 @@ class Incremental:
             case _:
                 return set()
 
-    def _deal(self, service: str) -> set[Unit]:
-        held = self.view.get(SlotTable, service)
-        dealt = next_slots(service, self.view)
-        if dealt == held:
+    def _mark(self, change: RowChange) -> None:
+        """What is said of a container makes its service due, unless nothing but its time is new."""
+        record = change.record
+        if isinstance(record, Connections) and _open(change.old) == _open(change.new):
+            return
+        if isinstance(record, Report | Health | Connections | Ejected):
+            self._due.add(record.service)
+
+    def _deal(self, name: str, now_ms: int) -> set[Unit]:
+        """Deal a service's slots anew, from all that is known of it."""
+        self._due.discard(name)
+        held = self.view.get(SlotTable, name)
+        dealt = deal(name, self.view, now_ms, self._pinned(name, held, now_ms))
+        self._alarms.set(name, self._next_ms(name, dealt.next_ms, now_ms))
+        if dealt.table == held:
             return set()
-        self.view.apply(RowChange(held, dealt))
-        self._unsaved[service] = dealt
-        if dealt is None:
-            self._decided.pop(service, None)
+        self.view.apply(RowChange(held, dealt.table))
+        self._unsaved[name] = dealt.table
+        if dealt.table is None:
+            self._decided.pop(name, None)
         else:
-            self._decided.setdefault(service, []).append(dealt)
-        return {Unit("service", service)}
+            self._decided.setdefault(name, []).append(dealt.table)
+            self._moved[name] += moved_slots(held.slots if held else (), dealt.table.slots)
+        return {Unit("service", name)}
+
+    def _pinned(self, name: str, held: SlotTable | None, now_ms: int) -> frozenset[int]:
+        affinity_ms = self._affinity_ms(name)
+        if not affinity_ms:
+            self._activity.forget(name)
+            return frozenset()
+        return self._activity.pinned(name, len(held.slots) if held else 0, affinity_ms, now_ms)
+
+    def _next_ms(self, name: str, next_ms: int | None, now_ms: int) -> int | None:
+        affinity_ms = self._affinity_ms(name)
+        release_ms = self._activity.release_ms(name, affinity_ms, now_ms) if affinity_ms else None
+        return min((ms for ms in (next_ms, release_ms) if ms is not None), default=None)
+
+    def _affinity_ms(self, name: str) -> int:
+        service = self.view.get(Service, name)
+        return 0 if service is None else service.affinity_seconds * 1000
+
+
+def _open(record: object) -> int | None:
+    return record.open if isinstance(record, Connections) else None
+
+
+def _is_renewal(change: RowChange) -> bool:
+    """Whether a container's lease was renewed and nothing else changed: no rule has it."""
+    old, new = change.old, change.new
+    return (
+        isinstance(old, Container)
+        and isinstance(new, Container)
+        and replace(old, lease_until_ms=new.lease_until_ms, generation=new.generation) == new
+    )

@@ -8,7 +8,8 @@ Must not know: what the rules mean, the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final
@@ -22,6 +23,9 @@ from ryu_apps.order import Batch
 
 # Messages go to the framework's queue in pieces of this many bytes, not one by one.
 _PIECE: Final = 1 << 16
+
+_GROUP_ID: Final = struct.Struct("!I")
+_GROUP_ID_OFFSET: Final = 16  # behind the headers of message and multipart
 
 Rule = Flow | Group | Meter
 
@@ -52,6 +56,7 @@ class Link:
         self._xids = count(1)
         self._read = ReadBackResult()
         self._requests: set[int] = set()
+        self._counting: set[int] = set()
         self._batch: _Batch | None = None
 
     @property
@@ -76,6 +81,28 @@ class Link:
         self.send(
             wire.flows_request(xids[0]), wire.groups_request(xids[1]), wire.meters_request(xids[2])
         )
+
+    def ask_counters(self, group_ids: Iterable[int]) -> None:
+        """Ask for the counters of these groups."""
+        xids = {next(self._xids): group for group in group_ids}
+        self._counting = set(xids)
+        self.send(*(_counters_request(xid, group) for xid, group in xids.items()))
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether counters asked for have not all come yet."""
+        return bool(self._counting)
+
+    def counters(self, message: Any) -> list[tuple[int, tuple[int, ...]]]:
+        """A reply with groups' counters: group id, and packets by bucket, of those asked for."""
+        if message.xid not in self._counting:
+            return []
+        if not message.flags & reports.MORE:
+            self._counting.discard(message.xid)
+        return [
+            (entry.group_id, tuple(bucket.packet_count for bucket in entry.bucket_stats))
+            for entry in message.body
+        ]
 
     def program(self, batch: Batch) -> None:
         """Send a batch, a barrier after each of its stages."""
@@ -147,6 +174,12 @@ class Link:
                 installed.groups[rule.group_id] = rule
             case Meter():
                 installed.meters[rule.meter_id] = rule
+
+
+def _counters_request(xid: int, group_id: int) -> bytes:
+    request = bytearray(wire.group_stats_request(xid))
+    _GROUP_ID.pack_into(request, _GROUP_ID_OFFSET, group_id)
+    return bytes(request)
 
 
 def _pieces(messages: tuple[bytes, ...]) -> Iterator[bytes]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import (
@@ -12,6 +14,9 @@ from prometheus_client import (
     Histogram,
     disable_created_metrics,
 )
+
+from nib.mirror import RowChange
+from nib.records import Demand
 
 # From a tenth of a millisecond to ten seconds.
 _BUCKETS = (0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -54,11 +59,54 @@ class Measures:
         self.programming = Histogram(
             "prewire_programming_seconds",
             "Time a change takes, by stage: queued (until the controller takes it up), compile, "
+            "tick (dealing the slots of all services whose load or health changed), "
             "switch (from its arrival to the last barrier reply of one switch).",
             ["stage"],
             buckets=_BUCKETS,
             registry=registry,
         )
+        self.slot_moves = Counter(
+            "prewire_service_slot_moves_total",
+            "Slots that were given to another container.",
+            ["service"],
+            registry=registry,
+        )
+        self.demand = Counter(
+            "prewire_service_demand_packets_total",
+            "First packets of connections that found no container, as far as switches told.",
+            ["service"],
+            registry=registry,
+        )
+        self.lease_expirations = Counter(
+            "prewire_lease_expirations_total",
+            "Containers that drain because their lease was not renewed.",
+            ["service"],
+            registry=registry,
+        )
+        self.ejections = Counter(
+            "prewire_ejections_total",
+            "Containers left out because their connections failed.",
+            ["service"],
+            registry=registry,
+        )
+
+    def count_moved_slots(self, moved: Mapping[str, int]) -> None:
+        """Count slots that were given to another container, by service."""
+        for service, slots in moved.items():
+            self.slot_moves.labels(service).inc(slots)
+
+    def count_demand(self, changes: Iterable[RowChange]) -> None:
+        """Count the packets by which Demand rows grew; a row begins anew when it was met."""
+        for change in changes:
+            if isinstance(change.new, Demand):
+                before = change.old.packets if isinstance(change.old, Demand) else 0
+                self.demand.labels(change.new.service).inc(max(0, change.new.packets - before))
+
+    def forget(self, service: str) -> None:
+        """The service is gone: its series end."""
+        for counter in (self.slot_moves, self.demand, self.lease_expirations, self.ejections):
+            with suppress(KeyError):  # it had none
+                counter.remove(service)
 
     def took(self, stage: str, since: float) -> float:
         """Record a stage that began at `since` (monotonic seconds) and ends now; returns now."""

@@ -10,12 +10,12 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from nib.database import Nib
 from nib.mirror import Lookups
-from nib.records import Port, Service, SlotTable
+from nib.records import Port, Service
 from openflow.cookies import GROUP_IDS, Kind
 from ryu_apps.counters import Series, Totals, series_of
 
@@ -31,10 +31,27 @@ _PORT_COUNTERS: Final = (
     ("transmit_errors", "tx_errors", "Packets that could not be sent for an error."),
 )
 
+# What flows count besides packets: its name after the object's, and what it says.
+_CONNECTIONS: Final = {
+    "new": (
+        "new_connections",
+        "Connections that began to this {} (UDP: packets before the answer).",
+    ),
+    "answered": (
+        "answered_connections",
+        "Answers to new connections by this {}, where its service has ejection.",
+    ),
+    "reset": (
+        "resets",
+        "Connections that this {} refused or broke by a reset, where its service has ejection.",
+    ),
+}
+
 # Labels by the kind of object.
 _LABELS: Final = {Kind.SERVICE: ["service"], Kind.CONTAINER: ["service", "container"]}
 
 Counted = tuple[int, int]  # packets, bytes
+Place = tuple[int, tuple[Any, ...]]  # a flow's priority and match
 
 
 class Readings(Collector):
@@ -43,7 +60,7 @@ class Readings(Collector):
     def __init__(self, nib: Nib) -> None:
         self._nib = nib
         self._lock = threading.Lock()
-        self._flows: Totals[tuple[str, Series]] = Totals()
+        self._flows: Totals[tuple[str, Series, Place]] = Totals()
         self._groups: Totals[tuple[str, int]] = Totals()
         self._ports: Totals[tuple[str, int]] = Totals()
 
@@ -51,9 +68,11 @@ class Readings(Collector):
         """Take a reading of flows: packets and bytes by what they count."""
         with self._lock:
             for entry in entries:
-                series = series_of(entry.cookie, entry.table_id)
+                on = entry.match.items()
+                series = series_of(entry.cookie, entry.table_id, entry.priority, tcp_flags(on))
                 if series is not None:
-                    self._flows.read((dpid, series), (entry.packet_count, entry.byte_count))
+                    place = (entry.priority, tuple(on))
+                    self._flows.read((dpid, series, place), (entry.packet_count, entry.byte_count))
 
     def groups(self, dpid: str, entries: Iterable[Any]) -> None:
         """Take a reading of groups: packets by service number."""
@@ -74,7 +93,7 @@ class Readings(Collector):
         """All metrics; the registry calls it at every scrape."""
         with self._lock, self._nib.view() as view:
             metrics = [*self._flow_metrics(view), self._group_metric(view)]
-            metrics += [*self._port_metrics(view), _slot_metric(view)]
+            metrics += self._port_metrics(view)
         yield from metrics
 
     def describe(self) -> Iterator[Metric]:
@@ -83,22 +102,27 @@ class Readings(Collector):
 
     def _flow_metrics(self, view: Lookups) -> list[Metric]:
         self._flows.keep(lambda key: _names(key[1], view) is not None)
-        connections = {kind: _connections(kind) for kind in _LABELS}
+        counts = {
+            (kind, what): _connections(kind, what)
+            for kind in _LABELS
+            for what in _CONNECTIONS
+            if kind is Kind.CONTAINER or what == "new"
+        }
         packets = {kind: _traffic(kind, "packets") for kind in _LABELS}
         sizes = {kind: _traffic(kind, "bytes") for kind in _LABELS}
         for series, (count, size) in self._summed(view).items():
             labels = _names(series, view) or []
-            if series.what == "new":
-                connections[series.kind].add_metric(labels, count)
+            if series.what in _CONNECTIONS:
+                counts[series.kind, series.what].add_metric(labels, count)
             else:
                 packets[series.kind].add_metric([*labels, series.what], count)
                 sizes[series.kind].add_metric([*labels, series.what], size)
-        return [*connections.values(), *packets.values(), *sizes.values()]
+        return [*counts.values(), *packets.values(), *sizes.values()]
 
     def _summed(self, view: Lookups) -> dict[Series, Counted]:
         """Totals over all switches; what comes from a service is what its containers send."""
         sums: dict[Series, Counted] = {}
-        for (_, series), (packets, size) in self._flows:
+        for (_, series, _), (packets, size) in self._flows:
             _add(sums, series, packets, size)
         for series, (packets, size) in list(sums.items()):
             container = view.container_numbered(series.number)
@@ -134,20 +158,37 @@ def _add(sums: dict[Series, Counted], series: Series, packets: int, size: int) -
     sums[series] = (before[0] + packets, before[1] + size)
 
 
+def tcp_flags(on: Iterable[tuple[str, Any]]) -> int:
+    """The TCP flags that a reported match wants set; 0 where it asks for none."""
+    for name, wanted in on:
+        if name.startswith("tcp_flags"):  # a framework has several names for it
+            return int(wanted[0] if isinstance(wanted, tuple) else wanted)
+    return 0
+
+
 def _names(series: Series, view: Lookups) -> list[str] | None:
-    """Label values of a series' object; None where it no longer exists."""
+    """Label values of a series' object; None where there is none (any more).
+
+    Without conntrack no connection is known to be new.
+    """
     if series.kind is Kind.SERVICE:
         service = view.service_numbered(series.number)
-        return None if service is None else [service.name]
+        return None if service is None or _is_mute(series, service) else [service.name]
     container = view.container_numbered(series.number)
-    return None if container is None else [container.service, container.id]
+    if container is None or _is_mute(series, view.need(Service, container.service)):
+        return None
+    return [container.service, container.id]
 
 
-def _connections(kind: Kind) -> CounterMetricFamily:
+def _is_mute(series: Series, service: Service) -> bool:
+    return series.what == "new" and service.mode == "stateless"
+
+
+def _connections(kind: Kind, what: str) -> CounterMetricFamily:
+    name, text = _CONNECTIONS[what]
+    object_name = kind.name.lower()
     return CounterMetricFamily(
-        f"prewire_{kind.name.lower()}_new_connections",
-        f"Connections that began to this {kind.name.lower()} (UDP: packets before the answer).",
-        labels=_LABELS[kind],
+        f"prewire_{object_name}_{name}", text.format(object_name), labels=_LABELS[kind]
     )
 
 
@@ -157,16 +198,3 @@ def _traffic(kind: Kind, unit: str) -> CounterMetricFamily:
         f"{unit.capitalize()} to and from this {kind.name.lower()}.",
         labels=[*_LABELS[kind], "direction"],
     )
-
-
-def _slot_metric(view: Lookups) -> Metric:
-    family = GaugeMetricFamily(
-        "prewire_container_slots",
-        "Slots of the service's group that lead to this container.",
-        labels=["service", "container"],
-    )
-    for table in view.all(SlotTable):
-        for container in view.containers_of(table.service):
-            slots = table.slots.count(container.number)
-            family.add_metric([container.service, container.id], slots)
-    return family

@@ -15,21 +15,26 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, Final
 
 from nib.database import Nib
 from nib.errors import NibUnavailable
-from nib.records import Audit, Container, Switch
+from nib.records import Switch
 from nib.watch import Batch
-from ryu_apps import audit, framework, reports, rows
+from ryu_apps import framework, reports, rows
+from ryu_apps.audits import Audits
+from ryu_apps.compile import Unit
+from ryu_apps.connected import Connected
 from ryu_apps.context import ControllerContext
+from ryu_apps.deadlines import Deadlines
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.incremental import Incremental
-from ryu_apps.link import Link, ReadBackResult
+from ryu_apps.link import Link
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.session import Applied, Phase, Program, ReadBack, Retry, Session, Step
+from ryu_apps.slot_polls import SlotPolls
 from ryu_apps.status import StatusWriter
+from ryu_apps.ticks import Ticks, now_ms
 
 LOG = logging.getLogger(__name__)
 
@@ -40,19 +45,6 @@ _NO_GROUPS: Final = (
     "the switch has no select groups; use Open vSwitch 2.6 or later with OpenFlow13 among the "
     "bridge's protocols"
 )
-
-
-class Connected:
-    """A switch that is connected; its session begins when its row and features are known."""
-
-    def __init__(self, dpid: str, link: Link) -> None:
-        self.dpid = dpid
-        self.link = link
-        self.switch: Switch | None = None
-        self.session: Session | None = None
-        self.applied = 0
-        self.audit: int | None = None  # the request that a read-back under way answers
-        self.began: float | None = None  # when the oldest change under way came in
 
 
 class Reconciler(framework.App):  # type: ignore[misc]
@@ -70,13 +62,20 @@ class Reconciler(framework.App):  # type: ignore[misc]
         self._state = Incremental()
         self._switches: dict[str, Connected] = {}
         self._batches: deque[tuple[float, Batch]] = deque()
+        self._ticks = Ticks(self._mailbox, self._tick, controller.settings.tick_ms)
+        self._slot_polls = SlotPolls(self._state, self._switches, self._mailbox, self._ask_tick)
+        self._audits = Audits(self._state.view, self._switches, self._status)
+        self._deadlines = Deadlines(
+            self._state.view, self._mailbox, self._status, self._measures.lease_expirations
+        )
         self._epoch = self._nib.write(rows.lead(controller.settings.controller_name)).result().value
         self._load()
 
     def start(self) -> Any:
         """Begin to work; called by the framework when all apps are there."""
         self._mailbox.start()
-        self._mailbox.after(_CHECK_SECONDS, self._check_links)
+        self._mailbox.post(self._check_links)
+        self._mailbox.post(self._slot_polls.poll)
         return super().start()
 
     def close(self) -> None:
@@ -118,6 +117,10 @@ class Reconciler(framework.App):  # type: ignore[misc]
     def _heard_groups(self, event: Any) -> None:
         self._mailbox.post(lambda: self._reply(event.msg, reports.group_of))
 
+    @on(ofp_event.EventOFPGroupStatsReply, MAIN)
+    def _heard_counters(self, event: Any) -> None:
+        self._mailbox.post(lambda: self._counters(event.msg))
+
     @on(ofp_event.EventOFPMeterConfigStatsReply, MAIN)
     def _heard_meters(self, event: Any) -> None:
         self._mailbox.post(lambda: self._reply(event.msg, reports.meter_of))
@@ -150,6 +153,7 @@ class Reconciler(framework.App):  # type: ignore[misc]
 
     def _check_links(self) -> None:
         """os-ken tells of a lost connection only with its next echo request; look ourselves."""
+        self._deadlines.hear(self._nib.connected)
         for connected in list(self._switches.values()):
             if not connected.link.is_open:
                 framework.end(connected.link.datapath)
@@ -192,8 +196,8 @@ class Reconciler(framework.App):  # type: ignore[misc]
             return
         if connected.session.phase is Phase.READING:
             self._carry(connected, connected.session.read(result.installed))
-        elif connected.audit is not None:
-            self._audited(connected, connected.session, result)
+        else:
+            self._audits.read(connected, result)
 
     def _barrier(self, message: Any) -> None:
         connected = self._of(message.datapath)
@@ -201,6 +205,11 @@ class Reconciler(framework.App):  # type: ignore[misc]
         if connected is None or connected.session is None or refused is None:
             return
         self._carry(connected, connected.session.acknowledged(refused))
+
+    def _counters(self, message: Any) -> None:
+        connected = self._of(message.datapath)
+        if connected is not None:
+            self._slot_polls.heard(connected, message)
 
     def _error(self, message: Any) -> None:
         connected = self._of(message.datapath)
@@ -229,7 +238,7 @@ class Reconciler(framework.App):  # type: ignore[misc]
         if generation != connected.applied:
             connected.applied = generation
             self._note(connected)
-        self._begin_audit(connected)
+        self._audits.begin(connected)
 
     def _failed(self, connected: Connected, seconds: float) -> None:
         session = connected.session
@@ -248,59 +257,46 @@ class Reconciler(framework.App):  # type: ignore[misc]
             return
         came = self._batches[0][0]
         began = self._measures.took("queued", came)
-        touched = set()
+        touched: set[Unit] = set()
         while self._batches:
             batch = self._batches.popleft()[1]
-            touched |= self._state.absorb(batch.changes, batch.generation)
-            self._watch_rows(batch)
+            touched |= self._state.absorb(batch.changes, batch.generation, now_ms())
+            self._deadlines.watch(batch.changes)
+            self._measures.count_demand(batch.changes)
+            self._audits.watch(batch.changes)
+        self._spread(touched, came)
+        self._measures.took("compile", began)
+        self._ask_tick()
+
+    def _ask_tick(self) -> None:
+        """Have a tick when slots are due to be dealt."""
+        self._ticks.ask(self._state.due_ms(now_ms()))
+
+    def _tick(self) -> None:
+        """Deal the slots of all services that became due since the last tick."""
+        began, now = time.monotonic(), now_ms()
+        if self._state.is_due(now):
+            self._spread(self._state.tick(now), began)
+            self._measures.took("tick", began)
+        self._ask_tick()
+
+    def _spread(self, touched: set[Unit], came: float) -> None:
+        """Save what was decided, and have every switch hold it."""
         for service, table in self._state.take_unsaved_slots().items():
             self._status.note(("slots", service), rows.save_slots(service, table))
+            if table is None:
+                self._measures.forget(service)
+        self._measures.count_moved_slots(self._state.take_moved_slots())
         for connected in self._switches.values():
             if connected.session is not None and connected.switch is not None:
                 parts = self._state.rules(touched, connected.switch)
                 self._want(connected, connected.session, parts, came)
-        self._measures.took("compile", began)
 
     def _want(self, connected: Connected, session: Session, parts: Any, came: float) -> None:
         if not parts and self._state.generation == connected.applied:
             return
         connected.began = connected.began or came
         self._carry(connected, session.want(parts, self._state.generation))
-
-    def _watch_rows(self, batch: Batch) -> None:
-        """Rows that ask something of the controller besides rules."""
-        for change in batch.changes:
-            match change.new:
-                case Container(drain_until_ms=int(until)) as container:
-                    seconds = max(0.0, until / 1000 - time.time())
-                    self._mailbox.after(seconds, partial(self._reap, container.key))
-                case Audit(requested=wanted, finished=done) as asked if wanted > done:
-                    connected = self._switches.get(asked.switch)
-                    if connected is not None:
-                        self._begin_audit(connected)
-
-    def _reap(self, key: tuple[str, str]) -> None:
-        now_ms = round(time.time() * 1000)
-        self._status.note(("drained", *key), rows.remove_drained(key, now_ms))
-
-    # ------------------------------------------------------------------ audits
-
-    def _begin_audit(self, connected: Connected) -> None:
-        """Read a resting switch back where an audit of it is asked for."""
-        asked = self._state.view.get(Audit, connected.dpid)
-        resting = connected.session is not None and connected.session.phase is Phase.RESTING
-        if asked is not None and asked.requested > asked.finished and resting:
-            connected.audit = asked.requested
-            connected.link.read_back()
-
-    def _audited(self, connected: Connected, session: Session, result: ReadBackResult) -> None:
-        request, connected.audit = connected.audit, None
-        if request is None or session.phase is not Phase.RESTING:
-            return  # the switch was changed meanwhile; the audit begins anew when it rests
-        found = audit.findings(
-            connected.dpid, request, session.desired, result.installed, result.foreign
-        )
-        self._status.note(("audit", connected.dpid), rows.audited(found))
 
     # ------------------------------------------------------------------
 
@@ -311,8 +307,8 @@ class Reconciler(framework.App):  # type: ignore[misc]
 
     def _note(self, connected: Connected, *, up: bool = True) -> None:
         """Have the database say how the switch is."""
-        problem = connected.session.problem if connected.session else ""
+        problem = connected.problem[:_MAX_PROBLEM]
         status = rows.switch_status(
-            connected.dpid, connected=up, applied=connected.applied, problem=problem[:_MAX_PROBLEM]
+            connected.dpid, connected=up, applied=connected.applied, problem=problem
         )
         self._status.note(("switch", connected.dpid), status)

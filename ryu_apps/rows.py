@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from gateway_lb.lifecycle import drained
+from gateway_lb.lifecycle import drained, expired
 from nib.draft import Draft
-from nib.records import Audit, Container, Leader, SlotTable, Switch
+from nib.records import MAX_CT_ZONE, Audit, Container, Ejected, Leader, SlotTable, Switch
 
 
 def lead(controller: str) -> Callable[[Draft], int]:
@@ -67,13 +67,39 @@ def save_slots(service: str, table: SlotTable | None) -> Callable[[Draft], objec
     return change
 
 
-def remove_drained(key: tuple[str, str], now_ms: int) -> Callable[[Draft], object]:
-    """Delete a container whose draining is over, unless it was registered anew."""
+def meet_deadline(
+    key: tuple[str, str], now_ms: int, heard_since: Callable[[], int]
+) -> Callable[[Draft], object]:
+    """Delete a container whose draining is over, drain one whose lease is; unless it was registered
+    or renewed meanwhile.
+
+    heard_since: since when renewals can be heard (`gateway_lb.lifecycle.is_expired`).
+    """
 
     def change(draft: Draft) -> object:
         container = draft.get(Container, key)
-        over = container is not None and drained([container], now_ms)
-        return over and draft.delete(Container, key)
+        known = () if container is None else (container,)
+        if drained(known, now_ms):
+            return draft.delete(Container, key)
+        return [draft.put(late) for late in expired(known, now_ms, heard_since())]
+
+    return change
+
+
+def eject(row: Ejected) -> Callable[[Draft], object]:
+    """Store that a container is left out, if it is still there."""
+
+    def change(draft: Draft) -> object:
+        return draft.get(Container, row.key) and draft.put(row)
+
+    return change
+
+
+def forgive(key: tuple[str, str]) -> Callable[[Draft], object]:
+    """Hold nothing against a container any more."""
+
+    def change(draft: Draft) -> object:
+        return draft.get(Ejected, key) and draft.delete(Ejected, key)
 
     return change
 
@@ -90,4 +116,4 @@ def audited(result: Audit) -> Callable[[Draft], object]:
 
 def _free_zone(draft: Draft) -> int:
     taken = {switch.ct_zone for switch in draft.all(Switch)}
-    return next(zone for zone in range(1, 1 << 16) if zone not in taken)
+    return next(zone for zone in range(1, MAX_CT_ZONE + 1) if zone not in taken)

@@ -18,7 +18,9 @@ APPS: Final = (
     f"{framework.NAME}.controller.ofp_handler",
     "ryu_apps.reconciler",
     "ryu_apps.discovery",
+    "ryu_apps.outcomes",
     "ryu_apps.telemetry",
+    "ryu_apps.punt",
 )
 
 # Seconds; a switch that answers no echo for about two of these is taken for gone.

@@ -18,6 +18,7 @@ from ryu_apps.errors import ControllerFailed
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.readings import Readings
+from ryu_apps.states import States
 
 # Message ids of ours, apart from those of `ryu_apps.link`.
 _FIRST_XID: Final = 0x4000_0000
@@ -35,6 +36,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
         self._registry = controller.registry
         self._readings = Readings(controller.nib)
         self._registry.register(self._readings)
+        self._registry.register(States(controller.nib))
         self._mailbox = Mailbox("telemetry")
         self._datapaths: dict[str, Any] = {}
         self._xids = itertools.count(_FIRST_XID)

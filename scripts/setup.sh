@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PACKAGES=(
-  openvswitch-switch mininet nginx-light prometheus wrk
+  openvswitch-switch mininet nginx-light prometheus wrk haproxy
   ethtool iproute2 net-tools iputils-ping procps util-linux curl ca-certificates python3-venv
 )
 STAMPS=.setup

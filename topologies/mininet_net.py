@@ -30,7 +30,7 @@ Datapath = Literal["user", "kernel"]
 
 _OFFLOADS = ("rx", "tx", "sg", "tso", "gso", "gro")
 _HOST_SYSCTLS = (
-    "net.ipv6.conf.all.disable_ipv6=1",
+    "net.ipv6.conf.all.disable_ipv6=1",  # enabled anew, and set up, where a host has an address
     "net.ipv4.tcp_max_tw_buckets=1024",  # thousands of connections a second from one address
     "net.ipv4.ip_local_port_range=10240 65535",
     "net.core.somaxconn=4096",
@@ -282,11 +282,24 @@ def _add_links(spec: NetworkSpec, journal: Ledger, mininet: Any) -> None:
 
 
 def _settle_host(network: RunningNetwork, host: HostSpec) -> None:
-    """No offloads (TCP through a rewritten address fails with TX checksums left out), no IPv6."""
+    """No offloads: TCP through a rewritten address fails with TX checksums left out."""
     inside = ["mnexec", "-a", str(network.pid(host.name))]
     switches = [word for offload in _OFFLOADS for word in (offload, "off")]
     processes.run([*inside, "ethtool", "-K", interface_name(host.name, 0), *switches])
     processes.run([*inside, "sysctl", "-q", "-w", *_HOST_SYSCTLS])
+    if host.address6 is not None:
+        _enable_ipv6(inside, interface_name(host.name, 0), f"{host.address6}/{host.prefix_len6}")
+
+
+def _enable_ipv6(inside: Sequence[str], interface: str, address: str) -> None:
+    """Link-local and the given address, usable at once: no duplicate detection, no routers."""
+    prefix = f"net.ipv6.conf.{interface}"
+    quiet = (f"{prefix}.accept_dad=0", f"{prefix}.accept_ra=0", f"{prefix}.autoconf=0")
+    enabled = ("net.ipv6.conf.all.disable_ipv6=0", f"{prefix}.disable_ipv6=0")
+    processes.run([*inside, "sysctl", "-q", "-w", *quiet, *enabled])
+    ip6 = [*inside, "ip", "-6"]
+    processes.run([*ip6, "address", "add", address, "dev", interface, "nodad"])
+    processes.run([*ip6, "route", "add", "default", "dev", interface])
 
 
 def _tag_and_connect(spec: NetworkSpec, controllers: Sequence[str], tag: str) -> None:

@@ -22,6 +22,7 @@ MAX_SWITCH_PORT = 0xFEFF  # OFPP_MAX is 0xffffff00, but Open vSwitch numbers por
 Role = Literal["client", "gateway", "container"]
 
 _NODE_NAME = re.compile(r"[a-z][a-z0-9]*\Z")
+_SUBNET6 = ipaddress.IPv6Network("fd70:77::/64")  # of single_switch
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
 
 
@@ -31,7 +32,10 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class HostSpec:
-    """One host with one interface. A container serves HTTP on `http_port`; others serve nothing."""
+    """One host with one interface. A container serves HTTP on `http_port`; others serve nothing.
+
+    A host without `address6` has no IPv6 at all. `address6` is in its shortest form (RFC 5952).
+    """
 
     name: str
     address: str
@@ -39,10 +43,13 @@ class HostSpec:
     mac: str
     role: Role
     http_port: int | None = None
+    address6: str | None = None
+    prefix_len6: int = 64
 
     def __post_init__(self) -> None:
         _check_node_name("host name", self.name)
         _check_address(self)
+        _check_address6(self)
         if not _MAC.match(self.mac) or int(self.mac[:2], 16) & 1:
             raise SpecError(
                 f"mac of {self.name}: {self.mac!r} is not a unicast MAC in lower-case hex"
@@ -119,6 +126,7 @@ class NetworkSpec:
         switches = [switch.name for switch in self.switches]
         _check_unique("name", hosts + switches)
         _check_unique("address", [host.address for host in self.hosts])
+        _check_unique("address6", [host.address6 for host in self.hosts if host.address6])
         _check_unique("mac", [host.mac for host in self.hosts])
         _check_unique("dpid", [switch.dpid_hex16 for switch in self.switches])
         _check_links(self)
@@ -188,7 +196,7 @@ def single_switch(
     """One switch `s1`, a `client`, a `gateway` and containers `c1` to `cN`.
 
     The client has the network's address 1, the gateway 2, container N address 10 + N. The last two
-    bytes of a MAC repeat that number.
+    bytes of a MAC repeat that number, as does the IPv6 address: fd70:77::1, fd70:77::2, fd70:77::b.
 
     Raises SpecError when the network is too small or `containers` is negative.
     """
@@ -200,7 +208,8 @@ def single_switch(
 
     def host(name: str, number: int, role: Role, port: int | None = None) -> HostSpec:
         mac = f"02:70:77:00:{number >> 8:02x}:{number & 0xFF:02x}"
-        return HostSpec(name, str(subnet[number]), subnet.prefixlen, mac, role, port)
+        v4, v6 = str(subnet[number]), str(_SUBNET6[number])
+        return HostSpec(name, v4, subnet.prefixlen, mac, role, port, v6, _SUBNET6.prefixlen)
 
     hosts = (
         host("client", 1, "client"),
@@ -237,6 +246,20 @@ def _check_address(host: HostSpec) -> None:
     network = interface.network
     if interface.ip in (network.network_address, network.broadcast_address):
         raise SpecError(f"address of {host.name}: {interface} is not a host address")
+
+
+def _check_address6(host: HostSpec) -> None:
+    if host.address6 is None:
+        return
+    try:
+        interface = ipaddress.IPv6Interface(f"{host.address6}/{host.prefix_len6}")
+    except ValueError as error:
+        raise SpecError(f"address6 of {host.name}: {error}") from error
+    ip = interface.ip
+    if ip == interface.network.network_address or ip.is_multicast or ip.is_link_local:
+        raise SpecError(f"address6 of {host.name}: {interface} is not a host address")
+    if str(ip) != host.address6:
+        raise SpecError(f"address6 of {host.name}: {host.address6!r} is to be written {ip}")
 
 
 def _check_unique(field: str, values: Iterable[str]) -> None:

@@ -101,6 +101,10 @@ def configuration(host: HostSpec, directory: Path) -> str:
         f"    {kind}_temp_path {directory}/{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    addresses = [host.address] if host.address6 is None else [host.address, f"[{host.address6}]"]
+    listeners = "\n".join(
+        f"        listen {address}:{host.http_port} backlog=4096;" for address in addresses
+    )
     return f"""\
 daemon off;
 user root;
@@ -118,7 +122,7 @@ http {{
     reset_timedout_connection on;
 {temporary}
     server {{
-        listen {host.address}:{host.http_port} backlog=4096;
+{listeners}
         add_header X-Container {host.name} always;
         location / {{
             default_type application/json;

@@ -84,12 +84,18 @@ class Site:
         return dict(self.prewire.http.post("/v1/reports", json=body).raise_for_status().json())
 
     def await_slots(self, wanted: dict[str, int], service: str = "web") -> dict[str, int]:
-        """Return when the containers have this many slots each; those not named may have any."""
+        """Return when the containers have this many slots each, or one more or less.
+
+        A share that is no whole number of slots is rounded as moves the fewest. 0 is 0.
+        """
 
         def slots() -> dict[str, int]:
             return {name: self.of_container(name, service)["slots"] for name in wanted}
 
-        return until(slots, lambda held: held == wanted, f"slots are {wanted}")
+        def are_as_wanted(held: dict[str, int]) -> bool:
+            return all(abs(held[name] - n) <= (n > 0) for name, n in wanted.items())
+
+        return until(slots, are_as_wanted, f"slots are {wanted}")
 
     def add_by_port(self, *names: str, port: int = 8080) -> None:
         """Register containers by switch, port and MAC address."""

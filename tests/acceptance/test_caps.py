@@ -24,7 +24,7 @@ def test_a_service_never_has_more_connections_than_its_cap(site: Site) -> None:
     with ExitStack() as open_now:
         talks = [open_now.enter_context(site.talk()) for _ in range(3)]
         assert {talk.get() for talk in talks} <= {"c1", "c2"}
-        assert site.get(5) == {"failed": 5}
+        assert site.get(5)["failed"] == 5
         assert held_by(site, "c1") + held_by(site, "c2") == 3
         assert all(not talk.get().startswith("failed") for talk in talks)
     until(lambda: site.get(1), lambda got: not got["failed"], "a place is free again")

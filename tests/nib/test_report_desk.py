@@ -6,13 +6,17 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
+from gateway_lb import routes
 from gateway_lb.reports import Item, ReportDesk
 from nib.database import Nib
 from nib.draft import Draft
 from nib.records import Container, Report, Service
 from nib.server import EmbeddedServer
+from prewire import problems
 
 C1, C2 = ("web", "c1"), ("web", "c2")
 NEVER_MS = 3_600_000
@@ -91,5 +95,26 @@ def test_reports_that_change_nothing_are_no_transaction(nib: Nib) -> None:
         async with desk.open():
             desk.take([Item(*C1, "ready"), Item(*C2, inflight=5)])
         assert (desk.writes, nib.transactions) == (0, before)
+
+    asyncio.run(check())
+
+
+def test_a_flood_is_429_with_a_time_to_retry(nib: Nib) -> None:
+    async def check() -> None:
+        desk = ReportDesk(nib, per_second=100)
+        app = FastAPI()
+        problems.install(app)
+        app.include_router(routes.router(nib, desk))
+        one = {"service": "web", "container": "c1", "words": "50%"}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            answer = await client.post("/v1/reports", json={"reports": [one] * 250})
+            assert answer.status_code == 429
+            assert answer.headers["retry-after"] == "2"
+            assert answer.headers["content-type"] == problems.MEDIA_TYPE
+            assert answer.json()["type"] == "urn:prewire:problem:too-many-reports"
+            assert (desk.inbox.counts["dropped"], len(desk.inbox)) == (250, 0)
+            answer = await client.post("/v1/reports", json={"reports": [one] * 50})
+            assert (answer.status_code, len(desk.inbox)) == (202, 1)
 
     asyncio.run(check())

@@ -107,21 +107,21 @@ class Controlled:
         """Return when the switch has these slots."""
         until(self.shares, lambda seen: seen == wanted, f"shares are {wanted}", timeout_s)
 
-    def send(self, port: str, text: str) -> None:
-        """A packet comes in by a port."""
-        self.ovs.appctl("netdev-dummy/receive", port, text)
+    def send(self, port: str, *packets: str) -> None:
+        """Packets come in by a port."""
+        self.ovs.appctl("netdev-dummy/receive", port, *packets)
 
     def connect(self, *ports: int, client: str = "10.9.0.1") -> None:
         """SYNs from these ports of a client."""
-        for port in ports:
-            macs = f"src={CLIENT_MAC},dst={VIP_MAC}"
-            self.send(CLIENT_PORT, _tcp(macs, (client, port), (VIP, 80), "syn"))
+        macs = f"src={CLIENT_MAC},dst={VIP_MAC}"
+        self.send(CLIENT_PORT, *(_tcp(macs, (client, port), (VIP, 80), "syn") for port in ports))
 
-    def answer(self, container: str, port: int, flags: str, client: str = "10.9.0.1") -> None:
-        """A container's answer to the SYN from a client's port: flags as `syn|ack`."""
+    def answer(self, container: str, flags: str, *ports: int, client: str = "10.9.0.1") -> None:
+        """A container's answers to the SYNs from a client's ports: flags as `syn|ack`."""
         number = int(container[1:])
+        own = address_of(number), 8080
         macs = f"src={mac_of(number)},dst={CLIENT_MAC}"
-        self.send(f"p{number}", _tcp(macs, (address_of(number), 8080), (client, port), flags))
+        self.send(f"p{number}", *(_tcp(macs, own, (client, port), flags) for port in ports))
 
     def chosen(self) -> dict[int, str]:
         """The containers that conntrack remembers, by the client's port."""

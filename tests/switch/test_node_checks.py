@@ -121,7 +121,7 @@ def test_what_is_registered_anew_elsewhere_is_unknown_until_it_is_checked(here: 
 def test_verdicts_outlive_the_agent_and_are_taken_up_by_the_next(here: Site) -> None:
     one, two = here.host("one", "10.0.0.1"), here.host("two", "10.0.0.2")
     server = here.serve(one, "tcp")
-    here.register(WEB, one=one, two=two)
+    here.register(checked(timeout_ms=5000), one=one, two=two)
     with here.agent():
         here.await_health("one", True)
         here.await_health("two", False)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from prewire.node_port import outer_name
+from prewire.settings import load
 from tests import commands
 from tests.ovs import PrivateOvs
-from tests.places import short_directory
+from tests.places import free_ports, short_directory
 from tests.switch.node_site import BRIDGE, CLIENT, DPID, TIED, VIP, Host, Server, joined_host, serve
 from tests.waiting import until
 
@@ -140,3 +144,35 @@ def test_a_killed_container_gets_no_new_connection_after_a_second(whole: Whole) 
     whole.close()
     assert outer_name(DPID) not in whole.ovs.vsctl("list-ports", BRIDGE)
     assert "Traceback" not in whole.log.read_text()
+
+
+def test_without_open_vswitch_it_says_why_there_is_no_agent() -> None:
+    with short_directory() as directory:
+        settings = load(state_dir=directory, switch_db="", **free_ports())
+        process = subprocess.Popen(
+            commands.command("up"),
+            env=commands.environment(settings.environment | {"PREWIRE_NIB": ""}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("No node agent"):
+                break
+        process.terminate()
+        process.communicate(timeout=20)
+        assert line == (
+            "No node agent, so no health checks: "
+            "this machine runs no Open vSwitch; start it, or set switch_db\n"
+        )
+
+
+def test_it_ends_when_the_agent_does(whole: Whole) -> None:
+    children = Path(f"/proc/{whole.up.pid}/task/{whole.up.pid}/children").read_text().split()
+    commanded = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in children}
+    (agent,) = [pid for pid, text in commanded.items() if text.endswith("prewire\0node\0")]
+    os.kill(int(agent), signal.SIGKILL)
+    assert whole.up.wait(20) == 1
+    assert "node ended with status -9" in whole.log.read_text()

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import errno
+import selectors
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import Final
+from random import Random
+from typing import Any, Final, Self
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
+from gateway_lb.conntrack_view import Tally
 from gateway_lb.neighbours import VIP_MAC
-from nib.records import Connections, Container, Demand, Service
+from nib.records import Connections, Container, Demand, Service, Switch
 from tests.ryu import Framework, need
 from tests.switch.punt_site import DPID, VIP, VIP6, Host, Site
 from tests.waiting import until
@@ -105,7 +109,7 @@ def test_udp_is_refused_by_icmp(site: Site, client: Host, vip: str) -> None:
 
 def test_demand_counts_packets_and_is_written_once_a_second(site: Site, client: Host) -> None:
     site.put(Service("web", VIP, 80))
-    written = []
+    written: list[tuple[float, Demand]] = []
     watch = site.nib.watch(
         lambda batch: written.extend(
             (time.monotonic(), change.new)
@@ -211,9 +215,13 @@ def test_a_connection_whose_container_is_gone_is_reset(site: Site, client: Host,
 # ------------------------------------------------------------------------------- caps
 
 
-def counted(site: Site, container: Container, connections: int) -> None:
-    """What the node agent would write now."""
-    row = Connections(container.service, container.id, connections, round(time.time() * 1000))
+def now_ms() -> int:
+    return round(time.time() * 1000)
+
+
+def counted(site: Site, container: Container, connections: int, at_ms: int | None = None) -> None:
+    """What the node agent would write of a time, now by default."""
+    row = Connections(container.service, container.id, connections, at_ms or now_ms())
     site.nib.write(lambda draft: draft.put(row)).result(5)
 
 
@@ -274,6 +282,117 @@ def test_a_cap_on_running_containers_waits_for_a_count(site: Site, client: Host)
         assert connect(client) == errno.ECONNREFUSED
         with before, after_the_count(site, client, {container: 1}):
             assert connect(client) == errno.ECONNREFUSED
+
+
+class Database:
+    """A server that knows how many connections it has, and the most it ever had."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self.most = self.served = 0
+        self._listening = listening
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as events:
+            events.register(self._listening, selectors.EVENT_READ)
+            while not self._ending.is_set():
+                for ready, _ in events.select(0.1):
+                    self._handle(events, ready.fileobj)
+                self.most = max(self.most, len(events.get_map()) - 1)
+            for each in [key.fileobj for key in events.get_map().values()][1:]:
+                each.close()  # type: ignore[union-attr]
+
+    def _handle(self, events: selectors.BaseSelector, ready: Any) -> None:
+        if ready is self._listening:
+            made, _ = ready.accept()
+            self.served += 1
+            events.register(made, selectors.EVENT_READ)
+            return
+        with suppress(ConnectionError):
+            if ready.recv(100):
+                ready.sendall(b"rows")
+                return
+        events.unregister(ready)
+        ready.close()
+
+
+def test_a_database_never_sees_more_while_clients_come_and_go(site: Site, client: Host) -> None:
+    service = Service("web", VIP, 80)
+    container = site.container(service, site.hosts[1], PORT, max_connections=4)
+    site.put(service, container)
+    with site.nib.view() as view:
+        number = view.need(Container, container.key).number
+        zone = view.need(Switch, DPID).ct_zone
+    ends = time.monotonic() + 6
+
+    def agent() -> None:
+        while time.monotonic() < ends:
+            tally, at_ms = Tally(), now_ms()
+            tally.add(site.ovs.appctl("dpctl/dump-conntrack", "-m").encode().splitlines())
+            counted(site, container, tally.counts[zone, number], at_ms)
+
+    def user(seed: int) -> int:
+        dice, queries = Random(seed), 0
+        while time.monotonic() < ends:
+            one = connect(client)
+            if isinstance(one, int):
+                time.sleep(dice.uniform(0, 0.02))
+                continue
+            with one, suppress(ConnectionError):
+                one.sendall(b"select")
+                queries += one.recv(10) == b"rows"
+                time.sleep(dice.uniform(0, 0.05))
+        return queries
+
+    with (
+        site.hosts[1].listen(PORT) as listening,
+        Database(listening) as database,
+        ThreadPoolExecutor(17) as pool,
+    ):
+        counting = pool.submit(agent)
+        queries = sum(pool.map(user, range(16)))
+        counting.result()
+    assert database.most == 4
+    assert database.served >= queries > 20
+
+
+def test_held_connections_pass_the_cap_like_others(site: Site, client: Host) -> None:
+    service = Service("web", VIP, 80, on_empty="hold")
+    site.put(service)
+    with site.hosts[1].listen(PORT), ThreadPoolExecutor(6) as pool:
+        waiting = [pool.submit(connect, client) for _ in range(6)]
+        until(lambda: site.metric("prewire_held_packets"), lambda held: held == 6, "6 held")
+        site.put(site.container(service, site.hosts[1], PORT, max_connections=2))
+        made = [each.result(10) for each in waiting]
+        assert site.hosts[1].established(PORT) == 2
+        assert made.count(errno.ECONNREFUSED) == 4
+        for each in made:
+            if isinstance(each, socket.socket):
+                assert retransmitted(each) == 0
+                each.close()
+
+
+def test_a_full_service_is_refused_and_raises_no_demand(site: Site, client: Host) -> None:
+    service = Service("web", VIP, 80, on_empty="hold")
+    container = site.container(service, site.hosts[1], PORT, max_connections=1)
+    site.put(service, container)
+    with site.hosts[1].listen(PORT):
+        one = connect(client)
+        assert isinstance(one, socket.socket)
+        for _ in range(5):
+            counted(site, container, 1)
+            assert connect(client) == errno.ECONNREFUSED
+        assert (demand(site), site.metric("prewire_held_packets")) == (None, 0)
+        one.close()
 
 
 # ------------------------------------------------------------------------------- bad packets

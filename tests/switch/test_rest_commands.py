@@ -116,6 +116,9 @@ def test_a_container_with_all_options(prewire: Prewire) -> None:
     assert (made["weight"], made["version"]) == (5, "v2")
     assert (made["max_inflight"], made["max_connections"]) == (8, 9)
     assert made["lease_seconds"] == 120
+    text = prewire("container", "show", "web", "c1")
+    for words in ("weight             5", "version            v2", "lease_until_ms"):
+        assert words in text
     prewire("container", "renew", "web", "c1")
     assert "lease" in prewire.refused("container", "renew", "web", "c2")
 

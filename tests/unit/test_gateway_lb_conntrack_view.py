@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_lb.conntrack_view import Tally, due_rows
+from gateway_lb.conntrack_view import Tally, due_rows, is_urgent
 from nib.mirror import Mirror, RowChange
 from nib.records import Connections, Container, Port, Record, Service
 
@@ -129,11 +129,15 @@ PORTS = (
 )
 
 
-def due(counts: Mapping[tuple[int, int], int], *records: Record) -> list[Connections]:
+def holding(*records: Record) -> Mirror:
     view = Mirror()
     for record in (*PORTS, *records):
         view.apply(RowChange(None, record))
-    return due_rows(counts, {5}, {HERE}, view, NOW)
+    return view
+
+
+def due(counts: Mapping[tuple[int, int], int], *records: Record) -> list[Connections]:
+    return due_rows(counts, {5}, {HERE}, holding(*records), NOW)
 
 
 def row(count: int, age_ms: int = 0) -> Connections:
@@ -167,6 +171,7 @@ def test_an_ordinary_count_at_most_every_second(
 ) -> None:
     stored = (known,) if known else ()
     assert due({(5, 7): count}, WEB, ONE, *stored) == ([row(count)] if is_due else [])
+    assert not is_urgent({HERE}, holding(WEB, ONE, *stored))
 
 
 @pytest.mark.parametrize(
@@ -189,3 +194,5 @@ def test_a_count_that_matters_at_every_change(
     assert is_due(2, row(1))
     assert not is_due(2, row(2, 999))
     assert is_due(2, row(2, 1000)) is is_repeated
+    assert is_urgent({HERE}, holding(service, container))
+    assert not is_urgent({THERE}, holding(service, container))

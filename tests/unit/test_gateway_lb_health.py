@@ -165,9 +165,12 @@ def test_the_reason_is_the_last_failure() -> None:
     assert health.row(TARGET, verdict) == Health("web", "one", True)
 
 
-def test_a_reason_of_any_length_fits_its_row() -> None:
-    verdict = health.after(Verdict(), replace(CHECK, fall=1), "x" * 5000)
-    assert health.row(TARGET, verdict) == Health("web", "one", False, "x" * 255)
+@pytest.mark.parametrize(
+    ("failure", "reason"), [("x" * 5000, "x" * 255), ("a\n\0\u2028é", "a???é"), ("", "")]
+)
+def test_a_reason_of_any_kind_fits_its_row(failure: str, reason: str) -> None:
+    verdict = health.after(Verdict(), replace(CHECK, fall=1), failure)
+    assert health.row(TARGET, verdict) == Health("web", "one", False, reason)
 
 
 def test_nothing_known_is_no_row_and_a_row_is_taken_up() -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway_lb import probes
 from gateway_lb.health import Target
@@ -137,6 +139,37 @@ def test_http_names_an_ipv6_host_in_brackets() -> None:
 def test_grpc_of_a_server_that_speaks_something_else(answer: bytes) -> None:
     expected = "closed without an answer" if len(answer) < 4 else "the answer is not HTTP/2"
     assert one_answer(answer, kind="grpc")[0] == expected
+
+
+PREFACE = b"\0\0\0\x04\0\0\0\0\0"  # an empty SETTINGS frame
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"\x88\x40\x0bgrpc-status\x01\xff",  # no text
+        b"\x88\x40\x0bgrpc-status\x0290",  # a code that nobody gave out
+        b"\x88",  # no code at all
+        b"\xff\xff\xff\xff\xff\xff",  # no header block
+    ],
+)
+def test_grpc_with_odd_headers(fields: bytes) -> None:
+    frame = len(fields).to_bytes(3, "big") + b"\x01\x05" + (1).to_bytes(4, "big") + fields
+    assert one_answer(PREFACE + frame, kind="grpc")[0] in (
+        "gRPC status \xff",
+        "gRPC status 90",
+        "gRPC status missing",
+        "the answer is not HTTP/2",
+    )
+
+
+@given(st.binary(max_size=80), st.sampled_from(["http", "grpc"]))
+@settings(max_examples=60)
+def test_any_answer_is_a_result(answer: bytes, kind: str) -> None:
+    begin = {"http": b"HTTP/1.1 ", "grpc": PREFACE}[kind]
+    for said in (answer, begin + answer):
+        failure = one_answer(said, kind=kind, timeout_ms=300)[0]
+        assert failure is None or failure
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,80 @@
+"""What commands on objects share: options, paths of objects, and how answers are printed.
+
+Must not know: which commands there are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from gateway_lb.lifecycle import parse_duration
+from nib.errors import FieldError
+from nib.fields import check_name
+from prewire import settings, show
+from prewire.client import Client
+from prewire.show import Output
+
+Api = Annotated[
+    str | None, typer.Option("--api", envvar="PREWIRE_API", help="The REST server's URL.")
+]
+Form = Annotated[Output, typer.Option("--output", "-o", help="How to print.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Return when every switch has acknowledged.")]
+Name = Annotated[str, typer.Argument(help="The service's name.")]
+Id = Annotated[str, typer.Argument(help="The container's id.")]
+
+
+def client(api: str | None) -> Client:
+    """The REST server that is meant."""
+    return Client(api or settings.load().api_url)
+
+
+def service_path(name: str) -> str:
+    """A service's path. FieldError for what is no name: it could lead to another path."""
+    return f"/v1/services/{check_name('name', name)}"
+
+
+def container_path(name: str, container_id: str) -> str:
+    """A container's path. FieldError likewise."""
+    return f"{service_path(name)}/containers/{check_name('id', container_id)}"
+
+
+def waiting(wait: bool) -> dict[str, str]:
+    """The query of a write."""
+    return {"wait": "applied"} if wait else {}
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Those that were given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def duration(text: str) -> float:
+    """Seconds from text as in 500ms, 60s or 2m; wrong usage for other text."""
+    try:
+        return parse_duration(text)
+    except FieldError as error:
+        raise typer.BadParameter(f"{error.message}; {error.remedy}") from None
+
+
+def milliseconds(seconds: float | None) -> int | None:
+    """Whole milliseconds of a duration that was given."""
+    return None if seconds is None else round(seconds * 1000)
+
+
+def whole_seconds(option: str, seconds: float | None) -> int | None:
+    """Whole seconds of a duration that was given; wrong usage where it has a fraction."""
+    if seconds is None:
+        return None
+    if seconds != int(seconds):
+        raise typer.BadParameter(f"{seconds:g} s is no whole number of seconds", param_hint=option)
+    return int(seconds)
+
+
+def print_rows(value: Any, form: Output, columns: dict[str, str]) -> None:
+    """One object, or the items of a list."""
+    if form is Output.JSON:
+        show.as_json(value)
+    else:
+        show.rows(columns, value.get("items", [value]))

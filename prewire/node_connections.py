@@ -1,0 +1,121 @@
+"""How many connections containers have, from the switches' connection table to the database.
+
+A thread that reads, writes and sleeps; it sleeps longer where reading takes long.
+
+Must not know: what a line of the table means, which rows are due (gateway_lb.conntrack_view).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Final
+
+from gateway_lb.conntrack_view import Tally, due_rows, is_urgent
+from nib.database import Nib
+from nib.draft import Draft
+from nib.errors import NibError
+from nib.records import Connections, Container, Switch
+from prewire.node_ovs import OpenVSwitch, OvsFailed
+
+LOG = logging.getLogger(__name__)
+
+# A reading may take one part in this many of the time.
+_IDLE_PARTS: Final = 10
+_WRITE_S: Final = 5.0
+_RELAXED_S: Final = 1.0
+
+
+class ConnectionCounter:
+    """Counts for the switches it is told of, every `poll_s` seconds or more rarely: at most every
+    second where nothing depends on a count.
+
+    unknown: lines of the last reading that were not understood.
+    """
+
+    def __init__(self, nib: Nib, ovs: OpenVSwitch, poll_s: float) -> None:
+        self.unknown = 0
+        self._nib = nib
+        self._ovs = ovs
+        self._poll_s = poll_s
+        self._switches: frozenset[str] = frozenset()
+        self._ending = threading.Event()
+        self._complaint = ""
+        self._read_at = -_RELAXED_S
+        self._thread = threading.Thread(target=self._run, name="connections", daemon=True)
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._thread.start()
+
+    def set(self, switches: frozenset[str]) -> None:
+        """Count for these datapath ids."""
+        self._switches = switches
+
+    def close(self) -> None:
+        """End; a reading under way is finished."""
+        self._ending.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._ending.wait(pause):
+            began = time.monotonic()
+            complaint = ""
+            try:
+                self._count()
+            except (OvsFailed, NibError, FutureTimeout) as error:
+                complaint = str(error)
+            except Exception:
+                LOG.exception("connections were not counted")
+            if complaint and complaint != self._complaint:
+                LOG.warning("connections are not counted: %s", complaint)
+            self._complaint = complaint
+            took = time.monotonic() - began
+            pause = max(self._poll_s - took, took * (_IDLE_PARTS - 1))
+
+    def _count(self) -> None:
+        switches = self._switches
+        zones = self._zones(switches)
+        if not zones or not self._is_due(switches):
+            return
+        self._read_at = time.monotonic()
+        tally = self._read(zones)
+        if tally.unknown and not self.unknown:
+            LOG.warning("%d lines of the connection table were not understood", tally.unknown)
+        self.unknown = tally.unknown
+        with self._nib.view() as view:
+            rows = due_rows(tally.counts, zones, switches, view, round(time.time() * 1000))
+        if rows:
+            self._nib.write(_counted(rows)).result(_WRITE_S)
+
+    def _is_due(self, switches: frozenset[str]) -> bool:
+        """Reading keeps ovs-vswitchd from other work: more than every second only if need be."""
+        if time.monotonic() - self._read_at >= _RELAXED_S:
+            return True
+        with self._nib.view() as view:
+            return is_urgent(switches, view)
+
+    def _zones(self, switches: frozenset[str]) -> frozenset[int]:
+        with self._nib.view() as view:
+            known = (view.get(Switch, dpid) for dpid in switches)
+            return frozenset(switch.ct_zone for switch in known if switch is not None)
+
+    def _read(self, zones: frozenset[int]) -> Tally:
+        tally = Tally()
+        only = next(iter(zones)) if len(zones) == 1 else None
+        for datapath in self._ovs.datapaths():
+            tally.add(self._ovs.connections(datapath, only))
+        return tally
+
+
+def _counted(rows: Sequence[Connections]) -> Callable[[Draft], None]:
+    def change(draft: Draft) -> None:
+        for row in rows:
+            if draft.get(Container, row.key) is not None:
+                draft.put(row)
+
+    return change

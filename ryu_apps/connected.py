@@ -1,0 +1,39 @@
+"""One switch as the reconciler knows it, from its connection to its end.
+
+Must not know: what any rule means, the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nib.records import Switch
+from ryu_apps.link import Link
+from ryu_apps.session import Phase, Session
+
+
+@dataclass(eq=False, slots=True)
+class Connected:
+    """A switch that is connected; its session begins when its row and features are known.
+
+    applied: the generation it acknowledged last; audit: the request that a read-back under way
+    answers; began: when the oldest change under way came in (monotonic seconds).
+    """
+
+    dpid: str
+    link: Link
+    switch: Switch | None = None
+    session: Session | None = None
+    applied: int = 0
+    audit: int | None = None
+    began: float | None = None
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it holds all that was wanted of it."""
+        return self.session is not None and self.session.phase is Phase.RESTING
+
+    @property
+    def problem(self) -> str:
+        """What keeps it from being as wanted; "" when nothing does."""
+        return "" if self.session is None else self.session.problem

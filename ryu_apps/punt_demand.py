@@ -1,0 +1,95 @@
+"""Demand for services that have no container: the row that scaling from zero waits for.
+
+The first packet is written at once, further ones are counted and written at most once a second a
+service. The row goes when the service has slots again.
+
+Must not know: packets. To be used in the mailbox's thread only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from nib.draft import Draft
+from nib.mirror import Lookups
+from nib.records import Demand, Service, SlotTable
+from ryu_apps.mailbox import Mailbox
+from ryu_apps.status import StatusWriter
+
+_SECONDS_BETWEEN: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """packets: of this episode so far; next_at: when it may be written again (monotonic)."""
+
+    packets: int
+    next_at: float = 0.0
+    scheduled: bool = False
+
+
+class Demands:
+    """Counts packets by service name and keeps the Demand rows."""
+
+    def __init__(self, status: StatusWriter, mailbox: Mailbox) -> None:
+        self._status = status
+        self._mailbox = mailbox
+        self._wanted: dict[str, _Wanted] = {}
+
+    def count(self, service: str, view: Lookups) -> None:
+        """One more packet for a service without a container."""
+        wanted = self._wanted.get(service)
+        if wanted is None:
+            row = view.get(Demand, service)
+            wanted = self._wanted[service] = _Wanted(row.packets if row else 0)
+        wanted.packets += 1
+        if not wanted.scheduled:
+            wanted.scheduled = True
+            wait = max(0.0, wanted.next_at - time.monotonic())
+            self._mailbox.after(wait, partial(self._write, service, wanted))
+
+    def met(self, service: str, view: Lookups) -> None:
+        """The service has slots: its demand is over."""
+        self._wanted.pop(service, None)
+        if view.get(Demand, service) is not None:
+            self._status.note(("demand", service), _met(service))
+
+    def forget(self, service: str) -> None:
+        """The service is gone, and its row with it."""
+        self._wanted.pop(service, None)
+
+    def _write(self, service: str, wanted: _Wanted) -> None:
+        if self._wanted.get(service) is not wanted:
+            return
+        wanted.scheduled = False
+        wanted.next_at = time.monotonic() + _SECONDS_BETWEEN
+        row = Demand(service, round(time.time() * 1000), wanted.packets)
+        self._status.note(("demand", service), _raised(row))
+
+
+def _raised(row: Demand) -> Callable[[Draft], object]:
+    """Store the demand, unless it was met meanwhile."""
+
+    def change(draft: Draft) -> object:
+        if draft.get(Service, row.service) is None or _has_slots(draft, row.service):
+            return None
+        return draft.put(row)
+
+    return change
+
+
+def _met(service: str) -> Callable[[Draft], object]:
+    def change(draft: Draft) -> object:
+        over = _has_slots(draft, service) and draft.get(Demand, service) is not None
+        return over and draft.delete(Demand, service)
+
+    return change
+
+
+def _has_slots(view: Lookups, service: str) -> bool:
+    table = view.get(SlotTable, service)
+    return table is not None and bool(table.slots)

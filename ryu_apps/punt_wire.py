@@ -1,0 +1,47 @@
+"""Packet-outs: a frame, and what a switch is to do with it.
+
+Must not know: what is in the frame.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from typing import Final
+
+from openflow.values import Action
+from ryu_apps import wire
+from ryu_apps.framework import ofproto
+
+# A packet-out's in_port where the frame is the controller's own.
+CONTROLLER: Final[int] = ofproto.OFPP_CONTROLLER
+
+# An output there begins with the first table.
+TABLE: Final[int] = ofproto.OFPP_TABLE
+
+_HEADER: Final = struct.Struct("!BBHIIIH6x")
+
+
+def packet_out(frame: bytes, in_port: int, actions: tuple[Action, ...], xid: int) -> bytes:
+    """Have the switch run a frame, as if it had come by in_port, through actions."""
+    encoded = _actions(actions)
+    length = _HEADER.size + len(encoded) + len(frame)
+    header = _HEADER.pack(
+        ofproto.OFP_VERSION,
+        ofproto.OFPT_PACKET_OUT,
+        length,
+        xid,
+        ofproto.OFP_NO_BUFFER,
+        in_port,
+        len(encoded),
+    )
+    return header + encoded + frame
+
+
+@lru_cache(maxsize=65536)
+def _actions(actions: tuple[Action, ...]) -> bytes:
+    encoded = bytearray()
+    for action in actions:
+        wire._action(action).serialize(encoded, len(encoded))
+        encoded += b"\0" * (-len(encoded) % 8)
+    return bytes(encoded)
