@@ -10,7 +10,7 @@ from typing import Final
 from topologies.mininet_net import RunningNetwork
 
 _SWITCH_PID: Final = Path("/run/openvswitch/ovs-vswitchd.pid")
-_USER, _SYSTEM = 11, 12  # after the command in /proc/PID/stat: proc(5) fields 14 and 15
+_TIMES: Final = slice(11, 15)  # after the command in /proc/PID/stat: proc(5) fields 14 to 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,18 @@ def tcp_counters(net: RunningNetwork, host: str) -> TcpCounters:
 
 
 def switch_seconds() -> float:
-    """Processor time that ovs-vswitchd has taken, all threads, user and system.
+    """Processor time that ovs-vswitchd has taken.
 
     The system's part includes what the kernel does to hand packets over veth, TCP at the far end
     among it.
     """
-    stat = Path(f"/proc/{_SWITCH_PID.read_text().strip()}/stat").read_text()
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[_USER]) + int(fields[_SYSTEM])) / os.sysconf("SC_CLK_TCK")
+    return processor_seconds(int(_SWITCH_PID.read_text()))
+
+
+def processor_seconds(pid: int) -> float:
+    """User and system time of all threads of a process, and of its children that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(each) for each in fields[_TIMES]) / os.sysconf("SC_CLK_TCK")
 
 
 def _row(file: Path, prefix: str) -> dict[str, int]:

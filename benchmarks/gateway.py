@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from benchmarks import wrk
@@ -32,7 +33,15 @@ class _Subject:
     url: str
 
 
-Loads = dict[tuple[str, bool], list[wrk.Load]]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A load, and processor time of prewire's processes during it, in percent of one core."""
+
+    load: wrk.Load
+    prewire_percent: float
+
+
+Loads = dict[tuple[str, bool], list[_Found]]
 """By subject, and whether each request has a connection of its own; one a round."""
 
 
@@ -62,25 +71,19 @@ def _loads(site: Site, subjects: Mapping[str, _Subject], rounds: int, seconds: i
             switch.become(subject.state)
             site.check_answer(subject.url)
             for new in (False, True):
+                before = site.prewire_seconds()
                 load = wrk.load(site.net, subject.url, seconds, new_connections=new)
-                loads[name, new].append(load)
+                percent = 100 * (site.prewire_seconds() - before) / seconds
+                loads[name, new].append(_Found(load, percent))
     return loads
 
 
 def _outcome(loads: Loads, seconds: int) -> Outcome:
     samples = {
-        f"{name}, {_NAME[new]}": [load.requests_s for load in found]
+        f"{name}, {_NAME[new]}": [each.load.requests_s for each in found]
         for (name, new), found in loads.items()
     }
-    rows = {
-        f"{name}, {_NAME[new]}": {
-            **spread([load.requests_s for load in found]),
-            "p99 ms": spread([load.p99_ms for load in found])["median"],
-            "switch µs": spread([load.switch_us for load in found])["median"],
-            "errors": sum(load.errors for load in found),
-        }
-        for (name, new), found in loads.items()
-    }
+    rows = {f"{name}, {_NAME[new]}": _row(found) for (name, new), found in loads.items()}
     targets = tuple(
         Target(
             f"prewire / {other}, {mode}",
@@ -102,6 +105,17 @@ def _outcome(loads: Loads, seconds: int) -> Outcome:
     )
     notes = (
         "ovs-ofctl: prewire's own flows, without prewire; haproxy: " + version(),
-        "switch µs: processor time of ovs-vswitchd a request; ratios are medians over rounds",
+        "switch µs: processor time of ovs-vswitchd a request; prewire %: of one core, that its"
+        " processes took; ratios are medians over rounds",
     )
     return Outcome("gateway", title, rows, targets, notes, samples)
+
+
+def _row(found: list[_Found]) -> dict[str, float]:
+    return {
+        **spread([each.load.requests_s for each in found]),
+        "p99 ms": median(each.load.p99_ms for each in found),
+        "switch µs": median(each.load.switch_us for each in found),
+        "prewire %": median(each.prewire_percent for each in found),
+        "errors": sum(each.load.errors for each in found),
+    }

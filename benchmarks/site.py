@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.api import Api
+from benchmarks.counters import processor_seconds
 from benchmarks.errors import BenchmarkFailed
 from prewire import settings, up
 from prewire.ports import free_port
@@ -76,6 +77,10 @@ class Site:
             done = self.net.run("client", command)
             if done.returncode:
                 raise BenchmarkFailed(f"{' '.join(command)}: {done.stderr.strip()}")
+
+    def prewire_seconds(self) -> float:
+        """Processor time that prewire's processes have taken."""
+        return sum(processor_seconds(process.pid) for process in self.processes)
 
     def pause(self) -> None:
         """Give prewire no processor time, so that what is measured without it pays none."""

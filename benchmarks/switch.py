@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from benchmarks.errors import BenchmarkFailed
 from benchmarks.site import Site, until
 from topologies.openvswitch import set_controllers, vsctl
 from topologies.processes import run
@@ -49,7 +50,7 @@ class Switch:
         else:
             self._site.resume()
             set_controllers(self._bridge, [self._site.target])
-            until(self._is_restored, "prewire has programmed the switch again", _CONTROL_SECONDS)
+            self._await_restored()
         self._state = state
 
     def _write(self) -> None:
@@ -60,8 +61,17 @@ class Switch:
         for flow in self._flows:
             run([*_OFCTL, "add-flow", self._bridge, flow])
 
-    def _is_restored(self) -> bool:
-        return _flows(self._bridge) == self._flows and _groups(self._bridge) == self._groups
+    def _await_restored(self) -> None:
+        what = "prewire has programmed the switch again"
+        try:
+            until(lambda: not self._differences(), what, _CONTROL_SECONDS)
+        except BenchmarkFailed as failure:
+            raise BenchmarkFailed(f"{failure}; {self._differences()[:3]}") from None
+
+    def _differences(self) -> list[str]:
+        """Flows and groups that are not as they were: those that lack, and those in excess."""
+        wanted = {*self._flows, *self._groups}
+        return sorted(wanted ^ {*_flows(self._bridge), *_groups(self._bridge)})
 
 
 def _flows(bridge: str) -> list[str]:

@@ -84,7 +84,7 @@ def next_step_ms(usable: Iterable[Known], service: Service, now_ms: int) -> int 
     step = _slow_start_step_ms(service)
     for one in usable:
         since = one.container.since_ms
-        if now_ms - since < service.slow_start_seconds * 1000:
+        if step and now_ms - since < service.slow_start_seconds * 1000:
             times.append(since + (1 + max(0, now_ms - since) // step) * step)
     return min(times, default=None)
 

@@ -51,7 +51,8 @@ class Draft(Lookups):
 
         A service or container keeps the number it has; a new one with number 0 is allotted one.
         Its `generation` is stamped. A put that changes nothing else is a no-op and returns what is
-        there. Raises NotFound for a container whose service does not exist, TypeError for Global.
+        there; one that only renews a lease is stored, and is no new generation. Raises NotFound for
+        a container whose service does not exist, TypeError for Global.
         """
         if isinstance(record, Global):
             raise TypeError("the Global row is kept by the database room itself")
@@ -112,6 +113,10 @@ class Draft(Lookups):
             record = replace(record, number=old.number)
             if _is_same(old, record):
                 return old
+            if _is_renewal(old, record):
+                record = replace(record, generation=old.generation)
+                self._apply(RowChange(old, record))
+                return record
         elif record.number == 0:
             record = replace(record, number=self._allot())
         record = replace(record, generation=self._next_generation)
@@ -145,3 +150,10 @@ def _is_same(old: Record | None, new: Record | None) -> bool:
     if isinstance(old, Service | Container) and isinstance(new, Service | Container):
         return old == replace(new, generation=old.generation)
     return old == new
+
+
+def _is_renewal(old: Intent, new: Intent) -> bool:
+    """Whether a container's lease is all that changes: no switch has to know."""
+    if not (isinstance(old, Container) and isinstance(new, Container)):
+        return False
+    return _is_same(old, replace(new, lease_until_ms=old.lease_until_ms))

@@ -21,6 +21,7 @@ from prewire import cli, rest
 from prewire.settings import Settings
 from ryu_apps.measures import Measures
 from ryu_apps.readings import Readings
+from ryu_apps.states import States
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -123,7 +124,7 @@ def metrics_table() -> str:
     registry = CollectorRegistry()
     measures = Measures(registry)
     with closing(Nib("unix:/nowhere", "docs")) as nib:
-        families = [*registry.collect(), *Readings(nib).collect()]
+        families = [*registry.collect(), *Readings(nib).collect(), *States(nib).collect()]
     return _metrics(families, measures)
 
 

@@ -67,6 +67,7 @@ class Node:
         self._places: dict[str, Place] = {}
         self._targets: dict[str, dict[Key, Target]] = {}  # by service
         self._waiting: set[str] = set()  # services with targets that no switch is ready for
+        self._is_wanted = False  # by any service
         self._complaint = ""
         self._watch: Watch | None = None
 
@@ -100,8 +101,8 @@ class Node:
                 self._asked(partial(self._ovs.delete_port, port), None)
 
     def _look_again(self) -> None:
-        self._look()
         self._mailbox.after(_LOOK_S, self._look_again)
+        self._look()
 
     def _look(self) -> None:
         """See which bridges there are, and have a health port in each that needs one."""
@@ -113,14 +114,14 @@ class Node:
     def _settle_places(self) -> None:
         with self._nib.view() as view:
             known = {dpid for dpid in self._bridges if view.get(Switch, dpid) is not None}
-            is_wanted = view.count(Service) > 0
+            self._is_wanted = view.count(Service) > 0
         self._counter.set(frozenset(known))
         for dpid, place in list(self._places.items()):
             bridge = self._bridges.get(dpid) if dpid in known else None
             if bridge is None or not place.is_whole(bridge):
                 del self._places[dpid]
                 place.close()
-        for dpid in known - self._places.keys() if is_wanted else ():
+        for dpid in known - self._places.keys() if self._is_wanted else ():
             made = self._asked(partial(Place, self._bridges[dpid], self._ovs, self._nib), None)
             if made is not None:
                 self._places[dpid] = made
@@ -139,10 +140,9 @@ class Node:
 
     def _may_need_a_place(self, change: RowChange) -> bool:
         """Whether a switch has come or gone, or the first service has come."""
-        came_or_went = change.old is None or change.new is None
-        return came_or_went and (
-            change.kind is Switch or (change.kind is Service and not self._places)
-        )
+        if change.kind is Service:
+            return not self._is_wanted
+        return change.kind is Switch and (change.old is None or change.new is None)
 
     def _targets_of_all(self) -> None:
         with self._nib.view() as view:

@@ -16,6 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from gateway_lb import neighbours, pipeline, replies
 from gateway_lb.endpoints import Placed
+from gateway_lb.health import health_iface
 from gateway_lb.placement import port_of
 from gateway_lb.replies import Front
 from nib.mirror import Lookups, RowChange
@@ -58,10 +59,10 @@ def _units_of(record: Record, view: Lookups) -> Iterator[Unit]:
             yield Unit("service", record.name)
             yield Unit("vip", record.vip)
             for container in view.containers_of(record.name):
-                yield from _units_at(container.address, view)
+                yield from _units_sharing(container, record, view)
         case Container():
             yield Unit("service", record.service)
-            yield from _units_at(record.address, view)
+            yield from _units_sharing(record, view.get(Service, record.service), view)
         case SlotTable():
             yield Unit("service", record.service)
         case Port():
@@ -72,11 +73,20 @@ def _units_of(record: Record, view: Lookups) -> Iterator[Unit]:
             pass
 
 
-def _units_at(address: str, view: Lookups) -> Iterator[Unit]:
-    """What depends on who stands behind the ports of a container's address."""
-    yield Unit("host", address)
-    for container in view.containers_at(address):
-        yield Unit("service", container.service)
+def _units_sharing(container: Container, service: Service | None, view: Lookups) -> Iterator[Unit]:
+    """A container's address, and the services that have one of its ports there too.
+
+    service: its service, None where that is gone: then every service at the address.
+    """
+    yield Unit("host", container.address)
+    ports = None if service is None else _ports(container, service)
+    for other in view.containers_at(container.address):
+        if ports is None or ports & _ports(other, view.need(Service, other.service)):
+            yield Unit("service", other.service)
+
+
+def _ports(container: Container, service: Service) -> set[tuple[str, int]]:
+    return {(protocol, target) for _, protocol, target in service.targets(container)}
 
 
 def services_on(port: Port, view: Lookups) -> set[str]:
@@ -104,11 +114,6 @@ def unit_rules(unit: Unit, view: Lookups, switch: Switch) -> Rules:
 def compile_state(view: Lookups, switch: Switch) -> dict[Unit, Rules]:
     """All rules of one switch, by unit."""
     return {unit: unit_rules(unit, view, switch) for unit in all_units(view)}
-
-
-def health_iface(dpid: str) -> str:
-    """The iface-id of the node agent's interface in a switch."""
-    return f"prewire-health-{dpid}"
 
 
 def _vip_rules(vip: str, view: Lookups, switch: Switch) -> Rules:

@@ -8,7 +8,6 @@ Must not know: what the rules mean, the database.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -24,8 +23,6 @@ from ryu_apps.order import Batch
 # Messages go to the framework's queue in pieces of this many bytes, not one by one.
 _PIECE: Final = 1 << 16
 
-_GROUP_ID: Final = struct.Struct("!I")
-_GROUP_ID_OFFSET: Final = 16  # behind the headers of message and multipart
 
 Rule = Flow | Group | Meter
 
@@ -86,7 +83,7 @@ class Link:
         """Ask for the counters of these groups."""
         xids = {next(self._xids): group for group in group_ids}
         self._counting = set(xids)
-        self.send(*(_counters_request(xid, group) for xid, group in xids.items()))
+        self.send(*(wire.group_stats_request(xid, group) for xid, group in xids.items()))
 
     @property
     def is_counting(self) -> bool:
@@ -174,12 +171,6 @@ class Link:
                 installed.groups[rule.group_id] = rule
             case Meter():
                 installed.meters[rule.meter_id] = rule
-
-
-def _counters_request(xid: int, group_id: int) -> bytes:
-    request = bytearray(wire.group_stats_request(xid))
-    _GROUP_ID.pack_into(request, _GROUP_ID_OFFSET, group_id)
-    return bytes(request)
 
 
 def _pieces(messages: tuple[bytes, ...]) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """`prewire-ryu-manager`: classic Ryu's manager, made to start on a current eventlet and end well.
 
-Takes the arguments of `ryu-manager` and hands them on. Ryu 4.34 looks for a name that eventlet has
+Takes the arguments of `ryu-manager` and hands them on, with all of prewire's apps unless some of
+them are named. Ryu 4.34 looks for a name that eventlet has
 since dropped; it is put back before Ryu is loaded. SIGTERM ends the apps in order, as SIGINT does.
 This file is for classic Ryu alone: under os-ken the controller has its own start, and nothing here
 is imported.
@@ -16,6 +17,7 @@ import warnings
 from collections.abc import Sequence
 
 from nib.errors import NibError, NibUnavailable
+from ryu_apps.apps import APPS
 from ryu_apps.errors import ControllerFailed
 
 _MISSING = "classic Ryu is not installed here; make ryu, or use os-ken instead"
@@ -28,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     is absent.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if not set(APPS) & set(arguments):
+        arguments += APPS
     if any(importlib.util.find_spec(name) is None for name in ("ryu", "eventlet")):
         return _complain(_MISSING, 2)
     try:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from gateway_lb.admission import Answer, Attempt
 from nib.mirror import Mirror
-from nib.records import Demand, Service, SlotTable, Switch
+from nib.records import Demand, Record, Service, SlotTable, Switch
 from nib.watch import Batch
 from openflow import tables
 from openflow.cookies import Kind, read
@@ -41,7 +41,7 @@ from ryu_apps.status import StatusWriter
 MAX_WAITING: Final = 2000
 
 # Message ids of ours, apart from those of the other apps.
-_FIRST_XID: Final = 0x5000_0000
+_FIRST_XID: Final = 0x6000_0000
 _XIDS: Final = 0x1000_0000
 _EXPIRY_SECONDS: Final = 1.0
 
@@ -227,8 +227,8 @@ class Punt(framework.App):  # type: ignore[misc]
             match change.record:
                 case SlotTable(service=name) | Demand(service=name):
                     self._slots(name)
-                case Service() as service if change.new is None:
-                    self._gone(service)
+                case Service():
+                    self._may_be_gone(change.old)
 
     def _slots(self, name: str) -> None:
         """A service's slots changed, or demand for it did."""
@@ -241,7 +241,10 @@ class Punt(framework.App):  # type: ignore[misc]
         self._demands.met(name, self._view)
         self._release(service)
 
-    def _gone(self, service: Service) -> None:
+    def _may_be_gone(self, service: Record | None) -> None:
+        """Forget a service that was deleted, even if another of its name is there at once."""
+        if not isinstance(service, Service) or self._view.service_numbered(service.number):
+            return
         self._demands.forget(service.name)
         self._holding.drop(service.number)
         self._measures.forget(service.name)

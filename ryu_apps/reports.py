@@ -42,7 +42,7 @@ MORE: Final[int] = ofproto.OFPMPF_REPLY_MORE
 _OURS: Final = {
     oxm: name
     for name, declared in FIELDS.items()
-    for oxm in (declared.oxm, f"{declared.oxm}_nxm", declared.oxm.removesuffix("_nxm"))
+    for oxm in (name, declared.oxm, f"{declared.oxm}_nxm", declared.oxm.removesuffix("_nxm"))
 }
 
 _KINDS_OF_NAT: Final = {number: kind for kind, number in NAT_FLAGS.items()}

@@ -13,15 +13,9 @@ import threading
 from typing import Final
 
 from ryu_apps import framework
+from ryu_apps.apps import APPS
 
-APPS: Final = (
-    f"{framework.NAME}.controller.ofp_handler",
-    "ryu_apps.reconciler",
-    "ryu_apps.discovery",
-    "ryu_apps.outcomes",
-    "ryu_apps.telemetry",
-    "ryu_apps.punt",
-)
+_HANDLER: Final = f"{framework.NAME}.controller.ofp_handler"
 
 # Seconds; a switch that answers no echo for about two of these is taken for gone.
 _ECHO_SECONDS: Final = 5
@@ -46,11 +40,11 @@ def run(host: str, port: int, ending: threading.Event) -> None:
     cfg.CONF.set_override("ofp_tcp_listen_port", port)
     cfg.CONF.set_override("echo_request_interval", _ECHO_SECONDS)
     manager = framework.app_manager.AppManager.get_instance()
-    manager.load_apps(list(APPS))
+    manager.load_apps([_HANDLER, *APPS])
     contexts = manager.create_contexts()
     manager.instantiate_apps(**contexts)
     ending.wait()
-    for name in APPS[1:]:
+    for name in APPS:
         framework.app_manager.lookup_service_brick(_brick(name)).close()
     contexts["controller"].close()
 

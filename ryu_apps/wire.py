@@ -132,9 +132,9 @@ def group_features_request(xid: int) -> bytes:
     return _bytes(parser.OFPGroupFeaturesStatsRequest(_PROTOCOL, 0), xid)
 
 
-def group_stats_request(xid: int) -> bytes:
-    """Ask for the counters of all groups."""
-    return _bytes(parser.OFPGroupStatsRequest(_PROTOCOL, 0, ofproto.OFPG_ALL), xid)
+def group_stats_request(xid: int, group: int = ofproto.OFPG_ALL) -> bytes:
+    """Ask for the counters of a group, or of all."""
+    return _bytes(parser.OFPGroupStatsRequest(_PROTOCOL, 0, group), xid)
 
 
 def port_stats_request(xid: int) -> bytes:

@@ -9,7 +9,7 @@ meet each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hypothesis import settings
@@ -25,7 +25,10 @@ from gateway_lb.intent import (
 from nib.draft import Draft
 from nib.errors import NibError
 from nib.mirror import Mirror, RowChange
+from nib.policy import Canary, Ejection, ExtraPort
 from nib.records import (
+    BALANCE_POLICIES,
+    ON_EMPTY,
     RECORD_CLASSES,
     Global,
     Port,
@@ -213,6 +216,62 @@ def histories(draw: st.DrawFn) -> list[Edit]:
     registered = draw(st.lists(container_edits, min_size=1, max_size=8))
     after = draw(st.lists(edits, max_size=4))
     return [*placed, *moved, *offered, *registered, *after]
+
+
+# ------------------------------------------------------- services with every field, either family
+
+_EXTRA_PORTS: Final = ((), (ExtraPort(443, 8443),), (ExtraPort(90, 8080), ExtraPort(53, 53, "udp")))
+
+
+@st.composite
+def rich_services(draw: st.DrawFn) -> Service:
+    """As `services`, with further ports, policies and IPv6; some of them refused."""
+    plain = draw(services)
+    tcp = plain.protocol == "tcp"
+    policy = draw(st.sampled_from(sorted(BALANCE_POLICIES)))
+    return replace(
+        plain,
+        vip=draw(st.sampled_from((plain.vip, "fd00::100"))),
+        extra_ports=draw(st.sampled_from(_EXTRA_PORTS)),
+        mode=draw(st.sampled_from(("stateful", "stateful", "stateless"))),
+        policy=policy,
+        affinity_seconds=60 if policy == "source_affinity" else 0,
+        on_empty=draw(st.sampled_from(sorted(ON_EMPTY))),
+        slow_start_seconds=draw(st.sampled_from((0, 10))),
+        ejection=draw(st.sampled_from((None, Ejection()))) if tcp else None,
+        canary=draw(st.sampled_from((None, Canary("v2", 20)))),
+    )
+
+
+@st.composite
+def rich_registrations(draw: st.DrawFn) -> Registration:
+    """As `registrations`, with weights, versions, limits, leases and IPv6. Stations are so few that
+    services share them."""
+    service, name = draw(_keys)
+    station = draw(st.integers(1, 3))
+    plain = registration(service, name, station)
+    return replace(
+        plain,
+        address=draw(st.sampled_from((plain.address, plain.address, f"fd00::1:{station}"))),
+        weight=draw(st.sampled_from((1, 1, 0, 3, 256))),
+        version=draw(st.sampled_from((None, "v1", "v2"))),
+        max_inflight=draw(st.sampled_from((None, 4))),
+        lease_seconds=draw(st.sampled_from((None, 30))),
+    )
+
+
+@st.composite
+def rich_histories(draw: st.DrawFn) -> list[Edit]:
+    """As `histories`, of services and containers with every field."""
+    placed = [Edit(put_port, port_of_station(station)) for station in STATIONS]
+    offered = draw(st.lists(_edits(put_service, rich_services()), min_size=3, max_size=6))
+    registered = _edits(put_container, rich_registrations())
+    return [
+        *placed,
+        *offered,
+        *draw(st.lists(registered, min_size=3, max_size=12)),
+        *draw(st.lists(edits, max_size=4)),
+    ]
 
 
 def examples(share: float) -> settings:

@@ -15,12 +15,6 @@ from tests.conftest import REQUIRE
 Framework = Literal["os-ken", "ryu"]
 
 MANAGER: Final = Path(__file__).parents[1] / ".venv-ryu/bin/prewire-ryu-manager"
-APPS: Final = (
-    "ryu_apps.reconciler",
-    "ryu_apps.discovery",
-    "ryu_apps.telemetry",
-    "ryu_apps.punt",
-)
 
 
 def need(framework: Framework) -> None:
@@ -38,4 +32,4 @@ def controller_command(framework: Framework, settings: Settings) -> list[str]:
         return commands.command("controller")
     listen = ["--ofp-tcp-listen-port", str(settings.controller_port)]
     listen += ["--ofp-listen-host", settings.controller_host]
-    return [str(MANAGER), *listen, *APPS]
+    return [str(MANAGER), *listen]

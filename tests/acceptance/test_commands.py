@@ -73,7 +73,7 @@ def test_containers(web: Site) -> None:
     assert (shown["slots"], shown["slots_in_all"], shown["placed"]) == (32, 64, True)
     listed = parsed(web, "container", "list", "web")["items"]
     assert [each["id"] for each in listed] == ["c1", "c2"]
-    assert run(web, "container", "list", "web").splitlines()[1].split() == [
+    assert run(web, "container", "list", "web").splitlines()[1].split()[:8] == [
         "c1", "10.0.0.11", "8080", "02:70:77:00:00:0b", "ready", "yes", "32", "64"
     ]  # fmt: skip
     run(web, "container", "delete", "web", "c1", "--wait")
@@ -161,7 +161,6 @@ def test_what_cannot_be_explained_is_refused(web: Site, what: str, field: str) -
         (["container", "list", "none"], "there is no service none"),
         (["container", "set", "web", "c9", "--address", "10.0.0.19", "--port", "80"], "switch"),
         (["container", "delete", "web", "c9"], "c9"),
-        (["container", "delete", "web", "c1", "--drain", "-1"], "drain: "),
     ],
 )
 def test_a_bad_command_is_one_line_and_changes_nothing(

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 
+from gateway_lb.health import health_iface
 from gateway_lb.intent import put_container, put_service
 from nib.mirror import RowChange
 from nib.policy import Ejection, ExtraPort
 from nib.records import Container, Port, Record, Service, Switch
 from openflow.text import actions_text, rules_text
 from openflow.values import Group, Rules
-from ryu_apps.compile import BASE, Unit, health_iface, unit_rules
+from ryu_apps.compile import BASE, Unit, unit_rules
 from ryu_apps.dealing import next_slots
 from tests.nib_strategies import (
     HERE,

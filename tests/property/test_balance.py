@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway_lb.balance import Standings, service_standings
 from gateway_lb.shares import canary_percent
+from gateway_lb.slots import slot_table
 from gateway_lb.verdicts import EJECTED, READY, STATES, WARMING
 from nib.mirror import Mirror, RowChange
 from nib.policy import Canary, Ejection, HealthCheck
@@ -26,7 +27,7 @@ from nib.records import (
     Report,
     Service,
 )
-from tests.nib_strategies import examples
+from tests.nib_strategies import Database, Edit, examples, rich_histories
 
 NOW = 10_000_000
 MAC = "02:00:00:00:00:01"
@@ -202,3 +203,19 @@ def test_in_panic_no_check_and_no_ejection_keeps_a_container_out(
             each.state == EJECTED or each.reason.startswith("its check failed")
             for each in found.items
         )
+
+
+@given(rich_histories(), st.integers(0, 60_000))
+@examples(0.5)
+def test_slots_lead_to_those_who_have_a_weight_in_any_database(
+    history: list[Edit], later_ms: int
+) -> None:
+    view = Database(history).mirror
+    for service in view.all(Service):
+        found = service_standings(service.name, view, later_ms)
+        assert len(found.items) == len(view.containers_of(service.name))
+        table = slot_table((), found.weights)
+        assert set(table) <= {number for number, weight in found.weights.items() if weight}
+        assert bool(table) == any(found.weights.values())
+        for number in set(found.weights) if table else set():
+            assert abs(table.count(number) - share(found, number) * len(table)) < 1

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lb.families import PROTOCOLS
+from gateway_lb.health import health_iface
 from gateway_lb.neighbours import VIP_MAC
 from gateway_lb.pipeline import group_id
 from gateway_lb.replies import Front, fronts_of
@@ -25,7 +26,7 @@ from openflow.fields import FIELDS, MAC
 from openflow.packet import ACK, FIN, RST, SYN, SYN_ACK, Packet
 from openflow.packet import packet as packet_of
 from openflow.values import NORMAL, Rules
-from ryu_apps.compile import compile_state, health_iface
+from ryu_apps.compile import compile_state
 from ryu_apps.dealing import next_slots
 from ryu_apps.diff import desired_of
 from tests.nib_strategies import HERE, SWITCHES, examples

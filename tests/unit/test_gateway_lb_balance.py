@@ -243,6 +243,11 @@ def test_a_new_container_starts_slowly(age_ms: int, percent: int, next_in_ms: in
     assert found.next_ms == (None if next_in_ms is None else NOW + next_in_ms)
 
 
+def test_a_clock_that_is_ahead_does_no_harm_without_slow_start() -> None:
+    found = standings(WEB, container(1, since_ms=NOW + 5000))
+    assert (found.weights, found.next_ms) == ({1: 1}, None)
+
+
 def test_a_short_slow_start_has_ten_steps() -> None:
     service = replace(WEB, slow_start_seconds=1)
     found = standings(service, container(1, since_ms=NOW - 510), container(2))

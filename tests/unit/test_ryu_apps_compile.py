@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway_lb.health import health_iface
 from gateway_lb.pipeline import service_group
 from nib.mirror import Mirror, RowChange
 from nib.records import Container, Global, Record, Service, SlotTable, Switch
@@ -16,7 +17,6 @@ from ryu_apps.compile import (
     Unit,
     all_units,
     compile_state,
-    health_iface,
     touched_units,
     unit_rules,
 )
