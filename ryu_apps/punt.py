@@ -151,7 +151,9 @@ class Punt(framework.App):  # type: ignore[misc]
         frame = punt_packets.reset(came.packet)
         if frame is None or switch is None:
             return "stale"
-        self._send(came.datapath, frame, CONTROLLER, (Ct(switch.ct_zone), Output(came.port)))
+        look_up = Ct(switch.ct_zone)
+        self._send(came.datapath, punt_packets.closing(came.packet), CONTROLLER, (look_up,))
+        self._send(came.datapath, frame, CONTROLLER, (look_up, Output(came.port)))
         return "reset"
 
     def _without_container(self, came: _Came, service: Service) -> str:
@@ -159,7 +161,7 @@ class Punt(framework.App):  # type: ignore[misc]
             return self._refused(came, service)
         has_slots = self._has_slots(service.name)
         if came.packet.begins and not has_slots:
-            self._demands.count(service.name, self._view)
+            self._demands.count(service, self._view)
         if not came.packet.begins or (service.on_empty == "reject" and not has_slots):
             self._reject(came)
             return "reject"

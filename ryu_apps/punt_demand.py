@@ -25,8 +25,9 @@ _SECONDS_BETWEEN: Final = 1.0
 
 @dataclass(slots=True)
 class _Wanted:
-    """packets: of this episode so far; next_at: when it may be written again (monotonic)."""
+    """number: the service's; packets: of this episode; next_at: when to write again (monotonic)."""
 
+    number: int
     packets: int
     next_at: float = 0.0
     scheduled: bool = False
@@ -40,17 +41,18 @@ class Demands:
         self._mailbox = mailbox
         self._wanted: dict[str, _Wanted] = {}
 
-    def count(self, service: str, view: Lookups) -> None:
+    def count(self, service: Service, view: Lookups) -> None:
         """One more packet for a service without a container."""
-        wanted = self._wanted.get(service)
-        if wanted is None:
-            row = view.get(Demand, service)
-            wanted = self._wanted[service] = _Wanted(row.packets if row else 0)
+        wanted = self._wanted.get(service.name)
+        if wanted is None or wanted.number != service.number:
+            row = view.get(Demand, service.name)
+            wanted = _Wanted(service.number, row.packets if row else 0)
+            self._wanted[service.name] = wanted
         wanted.packets += 1
         if not wanted.scheduled:
             wanted.scheduled = True
             wait = max(0.0, wanted.next_at - time.monotonic())
-            self._mailbox.after(wait, partial(self._write, service, wanted))
+            self._mailbox.after(wait, partial(self._write, service.name, wanted))
 
     def met(self, service: str, view: Lookups) -> None:
         """The service has slots: its demand is over."""
@@ -68,16 +70,16 @@ class Demands:
         wanted.scheduled = False
         wanted.next_at = time.monotonic() + _SECONDS_BETWEEN
         row = Demand(service, round(time.time() * 1000), wanted.packets)
-        self._status.note(("demand", service), _raised(row))
+        self._status.note(("demand", service), _raised(row, wanted.number))
 
 
-def _raised(row: Demand) -> Callable[[Draft], object]:
-    """Store the demand, unless it was met meanwhile."""
+def _raised(row: Demand, number: int) -> Callable[[Draft], object]:
+    """Store the demand, unless it was met meanwhile or the service of this number is gone."""
 
     def change(draft: Draft) -> object:
-        if draft.get(Service, row.service) is None or _has_slots(draft, row.service):
-            return None
-        return draft.put(row)
+        service = draft.get(Service, row.service)
+        wanted = service is not None and service.number == number
+        return wanted and not _has_slots(draft, row.service) and draft.put(row)
 
     return change
 

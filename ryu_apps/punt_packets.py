@@ -9,7 +9,7 @@ Must not know: why the switch sent the packet, services, who sends the answer.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway_lb.neighbours import VIP_MAC
@@ -67,6 +67,7 @@ class Punted:
     sequence: int = 0
     acknowledged: int = 0
     flags: int = 0
+    swapped: bool = False  # source and target, but not the bytes
 
     @property
     def ports(self) -> bytes:
@@ -77,6 +78,12 @@ class Punted:
     def client(self) -> bytes:
         """What tells one connection from another: protocol, addresses and ports of both ends."""
         return bytes((self.protocol,)) + self.source + self.target + self.ports
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence number after this packet's data, SYN and FIN."""
+        length = self.payload + bool(self.flags & SYN) + bool(self.flags & FIN)
+        return self.sequence + length & 0xFFFF_FFFF
 
     @property
     def begins(self) -> bool:
@@ -104,14 +111,28 @@ def reset(packet: Punted) -> bytes | None:
     """The VIP's reset of a TCP packet (RFC 9293 section 3.10.7.1); None for a reset itself."""
     if packet.protocol != PROTO_TCP or packet.flags & RST:
         return None
-    length = packet.payload + bool(packet.flags & SYN) + bool(packet.flags & FIN)
-    sequence, acknowledged, flags = 0, packet.sequence + length & 0xFFFF_FFFF, RST | ACK
+    sequence, acknowledged, flags = 0, packet.next_sequence, RST | ACK
     if packet.flags & ACK:
         sequence, acknowledged, flags = packet.acknowledged, 0, RST
-    ports = packet.ports
-    head = ports[2:] + ports[:2]
+    return _segment(packet, sequence, acknowledged, flags)
+
+
+def closing(packet: Punted) -> bytes:
+    """A reset such as the client itself would send next, for conntrack.
+
+    Conntrack closes an entry for the sender's exact next sequence number alone. That of the
+    client's packet is known; the VIP's is not where the client lacks some of what was sent.
+    """
+    back = replace(packet, source=packet.target, target=packet.source, swapped=True)
+    return _segment(back, packet.next_sequence, 0, RST)
+
+
+def _segment(packet: Punted, sequence: int, acknowledged: int, flags: int) -> bytes:
+    """A TCP segment without data in answer to a packet."""
+    there, here = packet.ports[:2], packet.ports[2:]
+    ports = there + here if packet.swapped else here + there
     rest = struct.pack("!IIBBHHH", sequence, acknowledged, _TCP_BYTES << 2, flags, 0, 0, 0)
-    return _answer(packet, PROTO_TCP, head + rest, checksum_at=16)
+    return _answer(packet, PROTO_TCP, ports + rest, checksum_at=16)
 
 
 def unreachable(packet: Punted) -> bytes:

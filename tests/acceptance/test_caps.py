@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import ExitStack
 
 import pytest
@@ -10,6 +11,14 @@ from tests.acceptance.site import Site
 from tests.waiting import until
 
 pytestmark = pytest.mark.root
+
+
+@pytest.fixture(autouse=True)
+def fresh_servers(site: Site) -> None:
+    """No connection of an earlier test that only its client knows to be over."""
+    for name in ("c1", "c2"):
+        site.net.stop_server(name, signal.SIGKILL)
+        site.net.start_server(name)
 
 
 def held_by(site: Site, name: str) -> int:

@@ -223,6 +223,25 @@ def test_a_connection_whose_container_is_gone_is_reset(site: Site, client: Host,
         assert retransmitted(again) == 0
 
 
+def test_the_entry_closes_though_the_client_missed_what_was_sent(site: Site, client: Host) -> None:
+    """Conntrack has seen more of the container than the client, so that its reset is not exact."""
+    service = Service("web", VIP, 80)
+    container = site.container(service, site.hosts[1], PORT)
+    site.put(service, container)
+    with site.hosts[1].listen(PORT) as listening, client.tcp() as one:
+        one.connect((VIP, 80))
+        accepted, _ = listening.accept()
+        with accepted:
+            client.run("ip", "link", "set", "eth0", "down")
+            accepted.sendall(b"lost on the way")
+            time.sleep(0.05)  # nothing tells that it was lost
+            site.remove(container)
+            client.run("ip", "link", "set", "eth0", "up")
+            until(lambda: is_reset(one), bool, "a reset")
+        entries = site.conntrack(f"sport={one.getsockname()[1]}")
+    assert not any("ESTABLISHED" in entry for entry in entries), entries
+
+
 # ------------------------------------------------------------------------------- caps
 
 

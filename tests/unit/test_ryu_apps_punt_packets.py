@@ -21,7 +21,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
 
 from gateway_lb.neighbours import VIP_MAC
-from ryu_apps.punt_packets import Punted, read, reset, unreachable
+from ryu_apps.punt_packets import Punted, closing, read, reset, unreachable
 
 _ = (ICMPerror, IPerror, TCPerror)  # scapy finds them by being imported
 CLIENT_MAC = "02:00:00:00:00:05"
@@ -94,6 +94,16 @@ def test_sequence_numbers_wrap() -> None:
     frame = reset(punted(LINK / V4 / TCP(flags="S", seq=0xFFFF_FFFF)))
     assert frame is not None
     assert checked(frame)[TCP].ack == 0
+
+
+@pytest.mark.parametrize("network", ["IPv4", "IPv6"])
+def test_a_closing_is_what_the_client_would_send_next(network: str) -> None:
+    segment = TCP(sport=40000, dport=80, flags="PA", seq=1000, ack=77)
+    shown = checked(closing(punted(LINK / NETWORKS[network] / segment / Raw(b"abc"))))
+    over = shown[IPv6] if network == "IPv6" else shown[IP]
+    assert (over.src, over.dst) == (NETWORKS[network].src, NETWORKS[network].dst)
+    back = shown[TCP]
+    assert (back.sport, back.dport, back.seq, str(back.flags)) == (40000, 80, 1003, "R")
 
 
 def test_a_reset_is_not_answered() -> None:
