@@ -70,10 +70,7 @@ class Draft(Lookups):
         old = self.need(kind, key)
         if isinstance(old, Global):
             raise TypeError("the Global row is kept by the database room itself")
-        for about in _ABOUT.get(type(old), ()):
-            said = self.get(about, key)
-            if said is not None:
-                self._apply(RowChange(said, None))
+        self._forget_what_was_said(type(old), key)
         self._apply(RowChange(old, None))
         if isinstance(old, Service | Container):
             self._bump()
@@ -117,12 +114,21 @@ class Draft(Lookups):
                 record = replace(record, generation=old.generation)
                 self._apply(RowChange(old, record))
                 return record
-        elif record.number == 0:
-            record = replace(record, number=self._allot())
+        else:
+            self._forget_what_was_said(type(record), record.key)
+            if record.number == 0:
+                record = replace(record, number=self._allot())
         record = replace(record, generation=self._next_generation)
         self._apply(RowChange(old, record))
         self._bump()
         return record
+
+    def _forget_what_was_said(self, kind: type[Any], key: Key) -> None:
+        """Delete the rows about this one; a late report of one that is gone may have left some."""
+        for about in _ABOUT.get(kind, ()):
+            said = self.get(about, key)
+            if said is not None:
+                self._apply(RowChange(said, None))
 
     def _allot(self) -> int:
         row = self.need(Global, ())

@@ -89,6 +89,16 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
         """How JSON refers to this record's row; raises KeyError when there is none."""
         return ["uuid", str(self._uuids[kind][key])]
 
+    def stored(self, kind: type[Record], key: Key) -> dict[str, Any]:
+        """The columns of this record's row as the server told them, as JSON (RFC 7047 section 5.1).
+
+        A row may hold another text for the same record: in a database of an older version, a column
+        that is empty reads as its default. Raises KeyError when there is no such row.
+        """
+        layout = LAYOUTS[kind]
+        row = self.tables[layout.table].rows[self._uuids[kind][key]]
+        return {column: row._data[column].to_json() for column in layout.columns}
+
     def take_changes(self) -> tuple[RowChange, ...]:
         """What changed since the last call, net of detours; () while a reload is under way."""
         if not self.loaded:

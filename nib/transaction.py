@@ -56,7 +56,7 @@ class _Operations:
         if change.old is None:
             self._insert(layout.table, change.record)
             return
-        before = column_json(change.old, self._service_ref)
+        before = self._replica.stored(change.kind, change.old.key)
         row = {
             "table": layout.table,
             "where": [["_uuid", "==", self._replica.reference(change.kind, change.old.key)]],
