@@ -18,6 +18,7 @@ from gateway_lb.verdicts import (
     WARMING,
     Known,
     Verdict,
+    at_cap,
     failing,
     is_panic,
     known_of,
@@ -81,6 +82,9 @@ def service_standings(name: str, view: Lookups, now_ms: int) -> Standings:
 
 def _working(one: Known, service: Service, now_ms: int, weight: int) -> Verdict:
     """The state of a usable container."""
+    capped = at_cap(one)
+    if capped is not None:
+        return capped
     if weight == 0 and service.canary is not None:
         of_canary = canary_percent(service.canary, now_ms)
         mine = of_canary if one.container.version == service.canary.version else 100 - of_canary

@@ -72,8 +72,7 @@ def service_rules(
     containers: those that may still have connections, ready and draining; slots: container numbers
     by slot (gateway_lb.slots); zone: the switch's conntrack zone.
     """
-    admitted = bool(slots) and is_capped(service, containers)
-    flows = [*_service_flows(service, zone, admitted=admitted)]
+    flows = [*_service_flows(service, zone, admitted=is_capped(service, containers))]
     if not slots:
         flows += _no_container(service)
     for placed in containers:

@@ -142,12 +142,21 @@ def _unchecked(one: Known, service: Service) -> Verdict | None:
     return UNCHECKED, f"its {service.health.kind} check has not succeeded yet"
 
 
-def _full(one: Known) -> Verdict | None:
-    room, cap = one.capacity, one.container.max_connections
-    if room is not None and one.inflight is not None and one.inflight >= room:
-        return FULL, f"{one.inflight} in flight, at most {room}"
+def at_cap(one: Known) -> Verdict | None:
+    """Whether its connections are as many as it may have.
+
+    That moves no slot: the controller admits each new connection and passes it by.
+    """
+    cap = one.container.max_connections
     if cap is not None and one.open is not None and one.open >= cap:
         return FULL, f"{one.open} connections, at most {cap}"
+    return None
+
+
+def _full(one: Known) -> Verdict | None:
+    room = one.capacity
+    if room is not None and one.inflight is not None and one.inflight >= room:
+        return FULL, f"{one.inflight} in flight, at most {room}"
     return None
 
 

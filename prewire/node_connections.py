@@ -83,12 +83,13 @@ class ConnectionCounter:
         if not zones or not self._is_due(switches):
             return
         self._read_at = time.monotonic()
+        now_ms = round(time.time() * 1000)  # before: what begins while it is read may be left out
         tally = self._read(zones)
         if tally.unknown and not self.unknown:
             LOG.warning("%d lines of the connection table were not understood", tally.unknown)
         self.unknown = tally.unknown
         with self._nib.view() as view:
-            rows = due_rows(tally.counts, zones, switches, view, round(time.time() * 1000))
+            rows = due_rows(tally.counts, zones, switches, view, now_ms)
         if rows:
             self._nib.write(_counted(rows)).result(_WRITE_S)
 

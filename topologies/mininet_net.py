@@ -1,8 +1,7 @@
 """A network value as a running Mininet network on the machine's Open vSwitch.
 
-Owns building, the hosts' settings (offloads, sysctls), their web servers, commands run inside them,
-and the complete removal at the end. Switches are plain bridges with `fail_mode=secure`; without a
-controller they forward nothing.
+Owns building, the hosts' web servers, commands run inside them, and the complete removal at the
+end. Switches are plain bridges with `fail_mode=secure`; without a controller they forward nothing.
 
 It uses the emulator for namespaces and veth pairs only: no `mn -c`, no traffic control links, no
 Mininet controller. It programs no flows and does not know what prewire does with the network.
@@ -19,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from topologies import ledger, openvswitch, processes, signals
+from topologies import host_settings, ledger, openvswitch, signals
 from topologies.errors import NetworkError
 from topologies.ledger import DEFAULT_STATE_DIR, Ledger, Leftovers
 from topologies.spec import HostSpec, NetworkSpec, interface_name
@@ -28,13 +27,6 @@ from topologies.web_server import WebServer
 Datapath = Literal["user", "kernel"]
 """`user` is Open vSwitch's netdev datapath, which needs no kernel module."""
 
-_OFFLOADS = ("rx", "tx", "sg", "tso", "gso", "gro")
-_HOST_SYSCTLS = (
-    "net.ipv6.conf.all.disable_ipv6=1",  # enabled anew, and set up, where a host has an address
-    "net.ipv4.tcp_max_tw_buckets=1024",  # thousands of connections a second from one address
-    "net.ipv4.ip_local_port_range=10240 65535",
-    "net.core.somaxconn=4096",
-)
 _HOSTS = "hosts"  # the directory of the web servers' files
 _log = logging.getLogger(__name__)
 
@@ -239,7 +231,7 @@ def _build(network: RunningNetwork, journal: Ledger, mininet: Any, datapath: Dat
     _add_links(spec, journal, mininet)
     mininet.build()
     for host in spec.hosts:
-        _settle_host(network, host)
+        host_settings.apply(host, network.pid(host.name))
     mininet.start()
     for container in spec.containers:
         network.add_server(container)
@@ -279,27 +271,6 @@ def _add_links(spec: NetworkSpec, journal: Ledger, mininet: Any) -> None:
         )
     for name in spec.switch_interfaces():
         Path("/proc/sys/net/ipv6/conf", name, "disable_ipv6").write_text("1")
-
-
-def _settle_host(network: RunningNetwork, host: HostSpec) -> None:
-    """No offloads: TCP through a rewritten address fails with TX checksums left out."""
-    inside = ["mnexec", "-a", str(network.pid(host.name))]
-    switches = [word for offload in _OFFLOADS for word in (offload, "off")]
-    processes.run([*inside, "ethtool", "-K", interface_name(host.name, 0), *switches])
-    processes.run([*inside, "sysctl", "-q", "-w", *_HOST_SYSCTLS])
-    if host.address6 is not None:
-        _enable_ipv6(inside, interface_name(host.name, 0), f"{host.address6}/{host.prefix_len6}")
-
-
-def _enable_ipv6(inside: Sequence[str], interface: str, address: str) -> None:
-    """Link-local and the given address, usable at once: no duplicate detection, no routers."""
-    prefix = f"net.ipv6.conf.{interface}"
-    quiet = (f"{prefix}.accept_dad=0", f"{prefix}.accept_ra=0", f"{prefix}.autoconf=0")
-    enabled = ("net.ipv6.conf.all.disable_ipv6=0", f"{prefix}.disable_ipv6=0")
-    processes.run([*inside, "sysctl", "-q", "-w", *quiet, *enabled])
-    ip6 = [*inside, "ip", "-6"]
-    processes.run([*ip6, "address", "add", address, "dev", interface, "nodad"])
-    processes.run([*ip6, "route", "add", "default", "dev", interface])
 
 
 def _tag_and_connect(spec: NetworkSpec, controllers: Sequence[str], tag: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway_lb.balance import Standings, service_standings
 from gateway_lb.shares import canary_percent
 from gateway_lb.slots import slot_table
-from gateway_lb.verdicts import EJECTED, READY, STATES, WARMING
+from gateway_lb.verdicts import EJECTED, FULL, READY, STATES, WARMING
 from nib.mirror import Mirror, RowChange
 from nib.policy import Canary, Ejection, HealthCheck
 from nib.records import (
@@ -116,7 +116,8 @@ def test_who_works_has_a_weight_and_nobody_else_and_a_reason_is_given(
 ) -> None:
     for each in standings(service, rows).items:
         assert each.state in STATES
-        assert (each.weight > 0) == (each.state in (READY, WARMING))
+        at_cap = each.state == FULL and "connections" in each.reason
+        assert (each.weight > 0) == (each.state in (READY, WARMING) or at_cap)
         assert each.reason or each.state == READY
 
 

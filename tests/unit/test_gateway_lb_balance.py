@@ -101,12 +101,6 @@ REASONS: tuple[tuple[str, str, dict[str, Any], tuple[Record, ...]], ...] = (
         {},
         (container(1, max_inflight=7), Report("web", "c1", inflight=7)),
     ),
-    (
-        "full",
-        "3 connections, at most 2",
-        {},
-        (container(1, max_connections=2), Connections("web", "c1", 3, NOW)),
-    ),
     ("idle", "weight is 0", {}, (container(1, weight=0),)),
     ("idle", "reported 0%", {}, (container(1), Report("web", "c1", percent=0))),
     ("idle", "has 0 %", {"canary": Canary("v2", 0)}, (container(1, version="v2"),)),
@@ -125,6 +119,14 @@ def test_every_reason_for_getting_nothing(
     assert reason in found[0].reason
     assert (found[1].state, found[1].weight, found[1].reason) == ("ready", 1, "")
     assert state in STATES
+
+
+def test_a_cap_moves_no_slot() -> None:
+    """The controller passes a container by that is at its cap, connection by connection."""
+    rows = (container(1, max_connections=2), container(2), Connections("web", "c1", 3, NOW))
+    capped, other = standings(WEB, *rows).items
+    assert (capped.state, capped.reason) == ("full", "3 connections, at most 2")
+    assert capped.weight == other.weight == 1
 
 
 def test_the_first_reason_counts() -> None:
