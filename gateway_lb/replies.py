@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from gateway_lb.families import FAMILIES, PROTOCOLS, Family, address_number, family_of
@@ -150,8 +151,9 @@ def host_rules(address: str, fronts: Sequence[Front], mac: str, zone: int) -> Ru
     return Rules(tuple(flows))
 
 
+@lru_cache(maxsize=1 << 16)
 def _alone(front: Front, zone: int) -> tuple[Flow, ...]:
-    """Replies of a port behind one port of one VIP."""
+    """Replies of a port behind one port of one VIP; kept, because addresses are shared."""
     to_vip = match(**front.from_target, **{front.family.dst: front.service.vip})
     rows = [Row(tables.CONNTRACK, 80, match(**front.from_target), as_vip(front, zone))]
     if front.service.mode == "stateless":

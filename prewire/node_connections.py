@@ -1,6 +1,9 @@
 """How many connections containers have, from the switches' connection table to the database.
 
-A thread that reads, writes and sleeps; it sleeps longer where reading takes long.
+A thread that reads, writes and sleeps. Reading keeps ovs-vswitchd from forwarding where it has no
+threads for that (the userspace datapath without DPDK), some 10 microseconds a connection, closed
+ones that linger too. So where nothing depends on a count it is read rarely, and ever more rarely
+the longer it takes.
 
 Must not know: what a line of the table means, which rows are due (gateway_lb.conntrack_view).
 """
@@ -23,15 +26,16 @@ from prewire.node_ovs import OpenVSwitch, OvsFailed
 
 LOG = logging.getLogger(__name__)
 
-# A reading may take one part in this many of the time.
-_IDLE_PARTS: Final = 10
+# A reading may take one part in this many of the time, where a count matters and where not.
+_URGENT_PARTS: Final = 20
+_RELAXED_PARTS: Final = 400
 _WRITE_S: Final = 5.0
-_RELAXED_S: Final = 1.0
+_RELAXED_S: Final = 10.0
 
 
 class ConnectionCounter:
     """Counts for the switches it is told of, every `poll_s` seconds or more rarely: at most every
-    second where nothing depends on a count.
+    ten seconds where nothing depends on a count.
 
     unknown: lines of the last reading that were not understood.
     """
@@ -45,6 +49,7 @@ class ConnectionCounter:
         self._ending = threading.Event()
         self._complaint = ""
         self._read_at = -_RELAXED_S
+        self._took_s = 0.0
         self._thread = threading.Thread(target=self._run, name="connections", daemon=True)
 
     def start(self) -> None:
@@ -75,7 +80,7 @@ class ConnectionCounter:
                 LOG.warning("connections are not counted: %s", complaint)
             self._complaint = complaint
             took = time.monotonic() - began
-            pause = max(self._poll_s - took, took * (_IDLE_PARTS - 1))
+            pause = max(self._poll_s - took, took * (_URGENT_PARTS - 1))
 
     def _count(self) -> None:
         switches = self._switches
@@ -88,14 +93,15 @@ class ConnectionCounter:
         if tally.unknown and not self.unknown:
             LOG.warning("%d lines of the connection table were not understood", tally.unknown)
         self.unknown = tally.unknown
+        self._took_s = time.monotonic() - self._read_at
         with self._nib.view() as view:
             rows = due_rows(tally.counts, zones, switches, view, now_ms)
         if rows:
             self._nib.write(_counted(rows)).result(_WRITE_S)
 
     def _is_due(self, switches: frozenset[str]) -> bool:
-        """Reading keeps ovs-vswitchd from other work: more than every second only if need be."""
-        if time.monotonic() - self._read_at >= _RELAXED_S:
+        rest_s = max(_RELAXED_S, self._took_s * _RELAXED_PARTS)
+        if time.monotonic() - self._read_at >= rest_s:
             return True
         with self._nib.view() as view:
             return is_urgent(switches, view)

@@ -164,6 +164,9 @@ def _placed(container: Container, view: Lookups, switch: Switch) -> Placed:
 
 def _shared(container: Container, view: Lookups) -> frozenset[tuple[str, int]]:
     """The container's ports that several ports of VIPs lead to."""
-    fronts = _fronts(view.containers_at(container.address), view)
-    leading = Counter((front.protocol, front.target) for front in fronts)
+    leading = Counter(
+        (protocol, target)
+        for each in view.containers_at(container.address)
+        for _, protocol, target in view.need(Service, each.service).targets(each)
+    )
     return frozenset(port for port, count in leading.items() if count > 1)

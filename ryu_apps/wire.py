@@ -42,6 +42,7 @@ from ryu_apps.framework import nicira_ext, ofproto, ofproto_protocol, parser
 _PROTOCOL: Final = ofproto_protocol.ProtocolDesc(version=ofproto.OFP_VERSION)
 
 _CONTROLLER_BYTES: Final = 128
+_FLOW_MOD: Final = struct.Struct("!BBHIQQBBHHHIIIH2x")  # ofp_flow_mod up to its match
 _LENGTH: Final = struct.Struct("!H")
 _LENGTH_OFFSET: Final = 2  # of the length in every OpenFlow message's header
 SAME_PORT: Final = ofproto.OFPP_IN_PORT & 0xFFFF  # in_port of a resubmit is 16 bits wide
@@ -154,19 +155,26 @@ def _bytes(message: Any, xid: int) -> bytes:
 
 
 def _flow_mod(flow: Flow, command: int, xid: int) -> bytes:
-    message = parser.OFPFlowMod(
-        _PROTOCOL,
-        cookie=flow.cookie,
-        table_id=flow.table,
-        command=command,
-        idle_timeout=flow.idle_timeout,
-        priority=flow.priority,
-        out_port=ofproto.OFPP_ANY,
-        out_group=ofproto.OFPG_ANY,
-        match=_match(flow.match),
-        instructions=_instructions(flow.actions),
+    """A flow message made of kept parts: matches and actions recur, of flows put and deleted."""
+    on, instructions = _match_bytes(flow.match), _instruction_bytes(flow.actions)
+    fixed = _FLOW_MOD.pack(
+        ofproto.OFP_VERSION,
+        ofproto.OFPT_FLOW_MOD,
+        _FLOW_MOD.size + len(on) + len(instructions),
+        xid,
+        flow.cookie,
+        0,  # cookie mask
+        flow.table,
+        command,
+        flow.idle_timeout,
+        0,  # hard timeout
+        flow.priority,
+        ofproto.OFP_NO_BUFFER,
+        ofproto.OFPP_ANY,
+        ofproto.OFPG_ANY,
+        0,  # flags
     )
-    return _bytes(message, xid)
+    return fixed + on + instructions
 
 
 def _group_mod(group: Group, command: int, xid: int) -> bytes:
@@ -200,8 +208,21 @@ def _meter_mod(meter: Meter, command: int, xid: int) -> bytes:
 
 
 @lru_cache(maxsize=1 << 16)
+def _match_bytes(on: Match) -> bytes:
+    encoded = bytearray()
+    _match(on).serialize(encoded, 0)
+    return bytes(encoded)
+
+
+@lru_cache(maxsize=1 << 16)
+def _instruction_bytes(actions: tuple[Action, ...]) -> bytes:
+    encoded = bytearray()
+    for instruction in _instructions(actions):
+        instruction.serialize(encoded, len(encoded))
+    return bytes(encoded)
+
+
 def _match(on: Match) -> Any:
-    """The framework's match; kept, because a flow is often changed or deleted after it was put."""
     """A match whose fields come after those that they require.
 
     The frameworks sort by number, which puts Open vSwitch's own fields before eth_type.
