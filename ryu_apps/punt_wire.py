@@ -42,6 +42,6 @@ def packet_out(frame: bytes, in_port: int, actions: tuple[Action, ...], xid: int
 def _actions(actions: tuple[Action, ...]) -> bytes:
     encoded = bytearray()
     for action in actions:
-        wire._action(action).serialize(encoded, len(encoded))
+        wire.action_of(action).serialize(encoded, len(encoded))
         encoded += b"\0" * (-len(encoded) % 8)
     return bytes(encoded)

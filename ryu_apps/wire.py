@@ -192,7 +192,7 @@ def _bucket(bucket: Bucket, kind: GroupKind) -> bytes:
         weight=bucket.weight if kind == "select" else 0,
         watch_port=ofproto.OFPP_ANY if bucket.watch_port is None else bucket.watch_port,
         watch_group=ofproto.OFPG_ANY,
-        actions=[_action(action) for action in bucket.actions],
+        actions=[action_of(action) for action in bucket.actions],
     )
     encoded = bytearray()
     message.serialize(encoded, 0)
@@ -242,7 +242,7 @@ def _instructions(actions: tuple[Action, ...]) -> list[Any]:
         instructions.append(parser.OFPInstructionMeter(applied.pop(0).meter_id))  # type: ignore[union-attr]
     last = applied.pop().table if applied and isinstance(applied[-1], Goto) else None  # type: ignore[union-attr]
     if applied:
-        encoded = [_action(action) for action in applied]
+        encoded = [action_of(action) for action in applied]
         instructions.append(parser.OFPInstructionActions(ofproto.OFPIT_APPLY_ACTIONS, encoded))
     if last is not None:
         instructions.append(parser.OFPInstructionGotoTable(last))
@@ -250,14 +250,18 @@ def _instructions(actions: tuple[Action, ...]) -> list[Any]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _action(action: Action) -> Any:  # noqa: PLR0911 - one return a kind of action
+def action_of(action: Action) -> Any:  # noqa: PLR0911 - one return a kind of action
+    """The framework's message of an action; ValueError for what is an instruction."""
     match action:
         case Output(port):
             return parser.OFPActionOutput(port, _CONTROLLER_BYTES)
         case OutputField(source):
             return parser.NXActionOutputReg(_bits(source), FIELDS[source.field].oxm, 0)
         case SetField(target, value) if target.is_whole:
-            return parser.OFPActionSetField(**{FIELDS[target.field].oxm: value})
+            # Open vSwitch takes in_port by its 16-bit name alone
+            is_port = target.field == "in_port"
+            name = _IN_PORT_16 if is_port else FIELDS[target.field].oxm
+            return parser.OFPActionSetField(**{name: value})
         case SetField(target, value):
             return parser.NXActionRegLoad(_bits(target), _header(target), value)
         case Move(source, target):
@@ -283,7 +287,7 @@ def _action(action: Action) -> Any:  # noqa: PLR0911 - one return a kind of acti
 
 
 def _ct(action: Ct) -> Any:
-    nested = [_action(inner) for inner in action.exec]
+    nested = [action_of(inner) for inner in action.exec]
     if action.nat is not None:
         nested.append(_nat(action.nat))
     return parser.NXActionCT(

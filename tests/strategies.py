@@ -19,7 +19,10 @@ from openflow.fields import (
     FIELDS,
     IN_PORT_NUMBER,
     NAMED,
+    ND_ADVERTISEMENT,
+    ND_SOLICITATION,
     PROTO_ICMP,
+    PROTO_ICMPV6,
     PROTO_TCP,
     PROTO_UDP,
     Subfield,
@@ -61,6 +64,8 @@ _IPV6_HEADERS: Final = ("ipv6_src", "ipv6_dst", "ip_dscp", "ip_ecn", "nw_ttl")
 _ARP_HEADERS: Final = ("arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha")
 _IP: Final = {"eth_type": ETH_IP}
 _IPV6: Final = {"eth_type": ETH_IPV6}
+_ICMPV6: Final = _IPV6 | {"ip_proto": PROTO_ICMPV6}
+_ND_HEADERS: Final = (*_IPV6_HEADERS, "nd_target", "nd_reserved", "nd_options_type")
 _TCP: Final = {"ip_proto": PROTO_TCP}
 _UDP: Final = {"ip_proto": PROTO_UDP}
 
@@ -75,7 +80,15 @@ KINDS: Final[dict[str, tuple[dict[str, int], tuple[str, ...]]]] = {
     "ipv6": (_IPV6, _IPV6_HEADERS),
     "tcp6": (_IPV6 | _TCP, (*_IPV6_HEADERS, "tcp_src", "tcp_dst")),
     "udp6": (_IPV6 | _UDP, (*_IPV6_HEADERS, "udp_src", "udp_dst")),
-    "icmp6": (_IPV6 | {"ip_proto": 58}, _IPV6_HEADERS),
+    "icmp6": (_ICMPV6, (*_IPV6_HEADERS, "icmpv6_type", "icmpv6_code")),
+    "solicitation": (
+        _ICMPV6 | {"icmpv6_type": ND_SOLICITATION, "icmpv6_code": 0},
+        (*_ND_HEADERS, "nd_sll"),
+    ),
+    "advertisement": (
+        _ICMPV6 | {"icmpv6_type": ND_ADVERTISEMENT, "icmpv6_code": 0},
+        (*_ND_HEADERS, "nd_tll"),
+    ),
 }
 _REGISTERS: Final = tuple(f"reg{number}" for number in range(16))
 _MATCHED_ANYWHERE: Final = (
@@ -90,13 +103,35 @@ _MATCHED_ANYWHERE: Final = (
     "ct_label",
     *_REGISTERS,
 )
-_WRITTEN_ANYWHERE: Final = ("eth_src", "eth_dst", "metadata", "pkt_mark", *_REGISTERS)
+_WRITTEN_ANYWHERE: Final = (
+    "in_port",
+    "eth_src",
+    "eth_dst",
+    "metadata",
+    "pkt_mark",
+    "xxreg0",
+    "xxreg3",
+    *_REGISTERS,
+)
 _READ_ONLY: Final = ("tcp_flags",)
 # Open vSwitch takes these whole or not at all.
-_UNMASKED: Final = ("in_port", "ip_dscp", "ip_ecn", "nw_ttl", "icmp_type", "icmp_code", "arp_op")
+_UNMASKED: Final = (
+    "in_port",
+    "ip_dscp",
+    "ip_ecn",
+    "nw_ttl",
+    "icmp_type",
+    "icmp_code",
+    "icmpv6_type",
+    "icmpv6_code",
+    "nd_reserved",
+    "nd_options_type",
+    "arp_op",
+)
 _UNMASKED_METADATA: Final = ("ct_zone",)
 _FLAGS: Final = {"ct_state": 0xFF, "tcp_flags": 0x1FF}
-_HIGHEST: Final = {"arp_op": 0xFF} | _FLAGS  # of the 16 bits of arp_op Open vSwitch keeps 8
+# Of the 16 bits of arp_op Open vSwitch keeps 8; ports above are reserved.
+_HIGHEST: Final = {"arp_op": 0xFF, "in_port": 0xFEFF} | _FLAGS
 
 
 def highest(name: str) -> int:
@@ -163,6 +198,8 @@ def moves(draw: st.DrawFn, sources: tuple[str, ...], targets: tuple[str, ...]) -
     target = draw(subfields(tuple(name for name in targets if name not in _UNMASKED)))
     if target.bits == IN_PORT_NUMBER.bits and draw(st.booleans()):
         return Move(IN_PORT_NUMBER, target)
+    if target.bits == IN_PORT_NUMBER.bits and "in_port" in targets and draw(st.booleans()):
+        return Move(target, IN_PORT_NUMBER)
     readable = tuple(name for name in sources if name not in _UNMASKED)
     wide = tuple(name for name in readable if FIELDS[name].bits >= target.bits)
     if not wide:

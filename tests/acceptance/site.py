@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from tests.acceptance.deployment import Deployment
 from tests.waiting import until
 from topologies.mininet_net import RunningNetwork
@@ -21,6 +23,9 @@ from topologies.spec import HostSpec
 VIP: Final = "10.0.0.100"
 VIP_MAC: Final = "02:70:77:76:69:70"
 SERVICE: Final = "/v1/services/web"
+
+# For what no framework has a part in.
+ON_OS_KEN: Final = pytest.mark.parametrize("deployment", ["os-ken"], indirect=True)
 
 _PROGRAMS: Final = Path(__file__).parent / "in_host"
 _NAME: Final = "%header{X-Container}\\n"

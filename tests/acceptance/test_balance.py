@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from tests.acceptance.site import Site
+from tests.acceptance.site import ON_OS_KEN, Site
 from tests.waiting import until
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 
 def share_of(site: Site, name: str, count: int = 200) -> float:

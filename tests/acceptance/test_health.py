@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from tests.acceptance.site import Site
+from tests.acceptance.site import ON_OS_KEN, Site
 from tests.waiting import until
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 FAST = {"interval_ms": 300, "timeout_ms": 300, "rise": 1, "fall": 2}
 

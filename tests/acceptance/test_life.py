@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from tests.acceptance.site import SERVICE, Site
+from tests.acceptance.site import ON_OS_KEN, SERVICE, Site
 from tests.waiting import until
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 
 def test_a_newcomer_warms_up(site: Site) -> None:

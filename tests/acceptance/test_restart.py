@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.site import Site
+from tests.acceptance.site import ON_OS_KEN, Site
 from tests.waiting import until
 from topologies import openvswitch
 
 pytestmark = pytest.mark.root
 
-ON_OS_KEN = pytest.mark.parametrize("deployment", ["os-ken"], indirect=True)
 ALIEN = "table=20,priority=7,ip,nw_src=192.0.2.1,actions=drop"
 
 

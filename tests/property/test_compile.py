@@ -308,6 +308,7 @@ def test_what_is_not_for_us_is_forwarded_as_a_switch_does_it(
     history: list[Edit], packet: Packet
 ) -> None:
     """Untouched, by NORMAL; unless it happens to be for a VIP, or asks for an address of ours."""
+    packet = packet.having(in_port=CLIENT.in_port)
     database = Database(history)
     wire = Wire(compiled(database))
     vips = {IPV4.read(service.vip) for service in database.mirror.all(Service)}

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from gateway_lb import pipeline
+from gateway_lb import neighbours, pipeline, replies
+from gateway_lb.endpoints import Placed
 from nib.records import Container, Service
 from openflow.conntrack import EST, INV, NEW, RPL, TRK, Conntrack, track
 from openflow.fields import CT_STATE_BITS, Subfield, whole
@@ -157,7 +158,7 @@ def _departures(outputs: Sequence[Sent], fork: tuple[int, ...]) -> Iterator[Depa
 
 
 def _on_wire(departure: Departure) -> Departure:
-    """Without what the datapath's actions do not show: registers, conntrack fields, a new in_port."""
+    """Without what the datapath's actions do not show: registers, conntrack, a new in_port."""
     kept = {
         name: value
         for name, value in departure.packet.items()
@@ -221,13 +222,13 @@ DNS = Service("dns", VIP, 53, "udp", number=5)
 SLOTS = 64
 
 
-def placed(service: Service, number: int, port: int | None) -> pipeline.Placed:
+def placed(service: Service, number: int, port: int | None) -> Placed:
     """Container `number` listens on 8080 at 10.9.1.1<number>."""
     address, mac = f"10.9.1.1{number}", f"02:00:00:00:00:1{number}"
     container = Container(
         service.name, f"c{number}", address, 8080, mac, iface_id=f"c{number}", number=number
     )
-    return pipeline.Placed(container, port)
+    return Placed(container, port)
 
 
 def prewire_rules() -> Rules:
@@ -239,12 +240,20 @@ def prewire_rules() -> Rules:
         (
             forwarding.base_rules(),
             pipeline.base_rules(),
-            pipeline.vip_rules(VIP),
-            pipeline.host_rules("10.9.1.11", "02:00:00:00:00:11"),
+            neighbours.vip_rules(VIP, (9, "02:00:00:00:00:09")),
             pipeline.service_rules(WEB, web, slots, ZONE),
             pipeline.service_rules(DNS, dns, [3] * SLOTS, ZONE),
+            *(host(WEB, each) for each in web),
+            *(host(DNS, each) for each in dns),
         )
     )
+
+
+def host(service: Service, placed: Placed) -> Rules:
+    """The rules about a container's address."""
+    container = placed.container
+    fronts = replies.fronts_of(service, container)
+    return replies.host_rules(container.address, fronts, container.mac, ZONE)
 
 
 def prewire_packet(chance: random.Random) -> Packet:

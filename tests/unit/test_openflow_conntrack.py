@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from openflow.conntrack import DNAT, EST, INV, NEW, RPL, SNAT, TRK, Conntrack, lookup, track
 from openflow.fields import CLIENT_MAC, ENDPOINT, IPV4, whole
-from openflow.packet import ACK, FIN, RST, SYN, SYN_ACK, Packet, arp, icmp, tcp, udp
+from openflow.packet import (
+    ACK,
+    FIN,
+    RST,
+    SYN,
+    SYN_ACK,
+    Packet,
+    arp,
+    icmp,
+    icmp6,
+    solicitation,
+    tcp,
+    tcp6,
+    udp,
+)
 from openflow.values import Ct, Move, Nat, set_field
 
 ZONE = 5
@@ -124,3 +138,29 @@ def test_snat_there_and_back() -> None:
     )
     _, answered = track(known, reply, Ct(ZONE, nat=Nat()))
     assert (answered["ip_dst"], answered["tcp_dst"]) == (IPV4.read("10.9.1.1"), 4000)
+
+
+def test_connections_over_ipv6() -> None:
+    ends = {"ipv6_src": "2001:db8::1", "ipv6_dst": "2001:db8::100"}
+    turned = {"ipv6_src": "2001:db8::100", "ipv6_dst": "2001:db8::1"}
+    known = after(tcp6(**ends, tcp_src=4000, tcp_dst=80))
+    answer = tcp6(**turned, tcp_src=80, tcp_dst=4000, tcp_flags=SYN_ACK)
+    assert lookup(known, answer, ZONE) == TRK | EST | RPL
+    pong = icmp6(**turned, icmpv6_type=129)
+    assert lookup(Conntrack(), pong, ZONE) == TRK | INV
+    assert lookup(after(icmp6(**ends)), pong, ZONE) == TRK | EST | RPL
+    asking = solicitation(**ends, nd_target="2001:db8::100")
+    assert lookup(Conntrack(), asking, ZONE) == TRK | INV
+    assert after(asking).connections == {}
+
+
+def test_a_syn_over_an_ended_connection_drops_what_was_remembered() -> None:
+    """Whether or not it is committed."""
+    remember = Ct(ZONE, commit=True, exec=(set_field("ct_mark", 7),))
+    ended = after(forth(), back(), forth(ACK), back(RST), action=remember)
+    assert ended.connections
+    dropped, tracked = track(ended, forth(), Ct(ZONE))
+    assert dropped.connections == {}
+    assert (tracked["ct_state"], tracked["ct_mark"]) == (TRK | NEW, 0)
+    again, _ = track(ended, forth(), Ct(ZONE, commit=True, exec=(set_field("ct_mark", 11),)))
+    assert track(again, back(), Ct(ZONE))[1]["ct_mark"] == 11

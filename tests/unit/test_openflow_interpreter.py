@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from openflow.conntrack import NEW, TRK
-from openflow.fields import ENDPOINT, OUT_PORT, Subfield, whole
+from openflow.fields import ENDPOINT, IN_PORT_NUMBER, OUT_PORT, Subfield, whole
 from openflow.interpreter import Result, Sent, action_set, run
-from openflow.packet import Packet, arp, tcp
+from openflow.packet import Packet, arp, solicitation, tcp, tcp6
 from openflow.values import (
     CONTROLLER,
     IN_PORT,
@@ -86,6 +86,36 @@ def test_a_write_to_a_header_that_is_not_there_does_nothing() -> None:
 def test_a_packet_never_returns_by_its_own_port_unless_told_so() -> None:
     assert ports(run(Rules((flow(0, Output(1), Output(2)),)), PACKET)) == [2]
     assert sent(Output(IN_PORT)).port == 1
+
+
+@pytest.mark.parametrize("nowhere", [set_field("in_port", 0), SetField(IN_PORT_NUMBER, 0xFFFF)])
+def test_a_packet_from_nowhere_may_return_by_the_port_it_came_by(nowhere: SetField) -> None:
+    rules = Rules((flow(0, nowhere, Output(1), Output(IN_PORT), Output(NORMAL), Output(2)),))
+    assert ports(run(rules, PACKET)) == [1, 2]
+
+
+def test_a_changed_in_port_is_what_later_tables_and_outputs_see() -> None:
+    onward = flow(1, Output(3), Output(1), Output(IN_PORT), on=match(in_port=3))
+    first = flow(0, set_field("in_port", 3), Ct(5, table=1))
+    assert ports(run(Rules((first, onward)), PACKET)) == [1, 3]
+
+
+def test_a_long_register_is_four_registers() -> None:
+    packet = tcp6(in_port=1, ipv6_src="2001:db8::1")
+    kept = sent(Move(whole("ipv6_src"), whole("xxreg1")), Output(2), packet=packet).packet
+    assert [kept[f"reg{number}"] for number in range(4, 8)] == [0x2001_0DB8, 0, 0, 1]
+    assert kept["xxreg1"] == packet["ipv6_src"]
+
+
+def test_a_solicitation_becomes_an_advertisement() -> None:
+    """What is an option of the one is none of the other, until the type has changed."""
+    mac = 0x0200_0000_0001
+    turned = (Move(whole("eth_src"), whole("nd_tll")), set_field("icmpv6_type", 136))
+    asked = solicitation(in_port=1, eth_src=mac, nd_sll=mac, nd_target="2001:db8::100")
+    too_early = sent(*turned, Output(2), packet=asked).packet
+    assert (too_early["nd_tll"], "nd_sll" in too_early) == (0, False)
+    named = sent(*turned[::-1], Output(2), packet=asked).packet
+    assert (named["icmpv6_type"], named["nd_tll"]) == (136, mac)
 
 
 @pytest.mark.parametrize(
