@@ -43,7 +43,7 @@ _PRINTED: Final = (
     (r"(arp_op=\d+),(arp_tpa=[\d.]+)", r"\2,\1"),
     (r"NXM_OF_IN_PORT\[0\.\.15\]", "NXM_OF_IN_PORT[]"),
     (r"ct_mark=0x0\b", "ct_mark=0"),
-    (r"\bCONTROLLER$", "CONTROLLER:128"),
+    (r"\bCONTROLLER$", "CONTROLLER:65535"),
 )
 
 

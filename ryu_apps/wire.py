@@ -41,7 +41,6 @@ from ryu_apps.framework import nicira_ext, ofproto, ofproto_protocol, parser
 # Messages are built for a protocol version, not for a connection: their bytes can be kept.
 _PROTOCOL: Final = ofproto_protocol.ProtocolDesc(version=ofproto.OFP_VERSION)
 
-_CONTROLLER_BYTES: Final = 128
 _FLOW_MOD: Final = struct.Struct("!BBHIQQBBHHHIIIH2x")  # ofp_flow_mod up to its match
 _LENGTH: Final = struct.Struct("!H")
 _LENGTH_OFFSET: Final = 2  # of the length in every OpenFlow message's header
@@ -254,7 +253,7 @@ def action_of(action: Action) -> Any:  # noqa: PLR0911 - one return a kind of ac
     """The framework's message of an action; ValueError for what is an instruction."""
     match action:
         case Output(port):
-            return parser.OFPActionOutput(port, _CONTROLLER_BYTES)
+            return parser.OFPActionOutput(port, ofproto.OFPCML_NO_BUFFER)
         case OutputField(source):
             return parser.NXActionOutputReg(_bits(source), FIELDS[source.field].oxm, 0)
         case SetField(target, value) if target.is_whole:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openflow.text import flow_text, group_text
+from openflow.text import flow_text, group_text, meter_text
 from prewire import docs, docs_example, docs_pipeline
 from tests.ovs import PrivateOvs
 
@@ -15,6 +15,8 @@ def test_the_switch_dumps_what_the_page_shows(private_ovs: PrivateOvs) -> None:
     groups.write_text("".join(f"{group_text(group, 'ovs')}\n" for group in rules.groups))
     flows.write_text("".join(f"{flow_text(flow, 'ovs')}\n" for flow in rules.flows))
     private_ovs.add_bridge(BRIDGE, dpid=0xA1, ports=("client", "web-1", "web-2", "web-3"))
+    for meter in rules.meters:
+        private_ovs.ofctl("add-meter", BRIDGE, meter_text(meter, "ovs"))
     private_ovs.ofctl("add-groups", BRIDGE, str(groups))
     private_ovs.ofctl("add-flows", BRIDGE, str(flows))
 
