@@ -22,7 +22,7 @@ from functools import lru_cache
 from typing import Final
 
 from nib.errors import FieldError
-from nib.records import Report
+from nib.observed import Report
 
 # Word -> Report.word.
 _STATES: Final = {

@@ -21,17 +21,8 @@ from gateway_lb.models import CanaryIn, ContainerIn, ServiceIn
 from gateway_lb.placement import port_of
 from nib.acknowledgement import switches_behind
 from nib.mirror import Lookups
-from nib.records import (
-    Connections,
-    Container,
-    Demand,
-    Ejected,
-    Health,
-    Report,
-    Service,
-    SlotTable,
-    field_values,
-)
+from nib.observed import Connections, Demand, Ejected, Health, Report
+from nib.records import Container, Service, SlotTable, field_values
 
 State = Literal[
     "ready", "warming", "draining", "unplaced", "unchecked", "down", "ejected", "full", "idle"

@@ -18,7 +18,8 @@ from typing import Final, TypeAlias
 from gateway_lb.lifecycle import is_ready
 from gateway_lb.placement import port_of
 from nib.mirror import Lookups
-from nib.records import Connections, Container, Service
+from nib.observed import Connections
+from nib.records import Container, Service
 
 # (zone, ct_mark) -> open connections
 Counts: TypeAlias = Mapping[tuple[int, int], int]

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from nib.observed import Ejected
 from nib.policy import Ejection
-from nib.records import Ejected
 
 MAX_TIMES: Final = 10  # ejections in a row that make the next one longer
 

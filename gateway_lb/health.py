@@ -14,8 +14,9 @@ from typing import Final
 
 from gateway_lb.placement import port_of
 from nib.mirror import Lookups
+from nib.observed import Health
 from nib.policy import HealthCheck
-from nib.records import Container, Health, Service, Switch
+from nib.records import Container, Service, Switch
 
 # What a row's reason has room for.
 _LONGEST_REASON: Final = 255

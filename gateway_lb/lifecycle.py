@@ -20,7 +20,8 @@ from dataclasses import replace
 from typing import Final
 
 from nib.errors import FieldError
-from nib.records import Connections, Container
+from nib.observed import Connections
+from nib.records import Container
 
 READY: Final = "ready"
 DRAINING: Final = "draining"

@@ -24,7 +24,8 @@ from nib.draft import Draft
 from nib.errors import FieldError, NibError, NibUnavailable, NotFound
 from nib.fields import check_integer
 from nib.mirror import Lookups
-from nib.records import Container, Report, Service
+from nib.observed import Report
+from nib.records import Container, Service
 
 LOG = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 from gateway_lb.lifecycle import is_ready
 from gateway_lb.placement import port_of
 from nib.mirror import Lookups
-from nib.records import Connections, Container, Ejected, Health, Report, Service
+from nib.observed import Connections, Ejected, Health, Report
+from nib.records import Container, Service
 
 READY: Final = "ready"
 WARMING: Final = "warming"

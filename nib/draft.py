@@ -15,16 +15,8 @@ from typing import Any, Final, TypeVar, cast
 
 from nib.fields import MAX_NUMBER
 from nib.mirror import Lookups, Mirror, RowChange
-from nib.records import (
-    ABOUT_CONTAINER,
-    Container,
-    Demand,
-    Global,
-    Intent,
-    Key,
-    Record,
-    Service,
-)
+from nib.observed import Demand
+from nib.records import ABOUT_CONTAINER, Container, Global, Intent, Key, Record, Service
 
 R = TypeVar("R", bound=Record)
 

@@ -15,15 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from nib.errors import NotFound
-from nib.records import (
-    RECORD_CLASSES,
-    Container,
-    Global,
-    Key,
-    Port,
-    Record,
-    Service,
-)
+from nib.records import RECORD_CLASSES, Container, Global, Key, Port, Record, Service
 
 R = TypeVar("R", bound=Record)
 

@@ -18,20 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from nib.errors import FieldError
+from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import Canary, Ejection, HealthCheck, policy_text, read_extra_ports, read_policy
 from nib.records import (
     RECORD_CLASSES,
     Audit,
-    Connections,
     Container,
-    Demand,
-    Ejected,
     Global,
-    Health,
     Leader,
     Port,
     Record,
-    Report,
     Service,
     SlotTable,
     Switch,

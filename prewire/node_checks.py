@@ -19,7 +19,7 @@ from gateway_lb import health, probes
 from gateway_lb.health import Target, Verdict
 from nib.database import Nib
 from nib.draft import Draft
-from nib.records import Health
+from nib.observed import Health
 
 LOG = logging.getLogger(__name__)
 

@@ -21,7 +21,8 @@ from gateway_lb.conntrack_view import Tally, due_rows, is_urgent
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import NibError
-from nib.records import Connections, Container, Switch
+from nib.observed import Connections
+from nib.records import Container, Switch
 from prewire.node_ovs import OpenVSwitch, OvsFailed
 
 LOG = logging.getLogger(__name__)

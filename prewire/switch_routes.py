@@ -20,7 +20,8 @@ from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import Conflict
 from nib.mirror import Lookups
-from nib.records import Audit, Demand, Ejected, Leader, Port, Service, Switch
+from nib.observed import Demand, Ejected
+from nib.records import Audit, Leader, Port, Service, Switch
 
 
 class PortOut(BaseModel):

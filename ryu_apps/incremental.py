@@ -19,17 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from nib.mirror import Mirror, RowChange
-from nib.records import (
-    Connections,
-    Container,
-    Ejected,
-    Health,
-    Port,
-    Report,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.observed import Connections, Ejected, Health, Report
+from nib.records import Container, Port, Service, SlotTable, Switch
 from openflow.values import Rules
 from ryu_apps.activity import SlotActivity
 from ryu_apps.alarms import Alarms

@@ -16,7 +16,7 @@ from prometheus_client import (
 )
 
 from nib.mirror import RowChange
-from nib.records import Demand
+from nib.observed import Demand
 
 # From a tenth of a millisecond to ten seconds.
 _BUCKETS = (0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -20,7 +20,8 @@ from gateway_lb.ejection import Judgement, Watch, judge
 from gateway_lb.lifecycle import is_ready
 from nib.database import Nib
 from nib.mirror import Lookups
-from nib.records import Container, Ejected, Service
+from nib.observed import Ejected
+from nib.records import Container, Service
 from nib.watch import Batch
 from openflow.cookies import EPOCH_MASK, Cookie, Kind
 from ryu_apps import framework, reports, rows, wire

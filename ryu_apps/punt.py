@@ -20,7 +20,8 @@ from typing import Any, Final
 
 from gateway_lb.admission import Answer, Attempt
 from nib.mirror import Mirror
-from nib.records import Demand, Record, Service, SlotTable, Switch
+from nib.observed import Demand
+from nib.records import Record, Service, SlotTable, Switch
 from nib.watch import Batch
 from openflow import tables
 from openflow.cookies import Kind, read

@@ -11,7 +11,8 @@ from __future__ import annotations
 from gateway_lb.admission import Admission, Attempt, Verdict
 from gateway_lb.lifecycle import is_ready
 from nib.mirror import Lookups
-from nib.records import Connections, Container, Service, SlotTable
+from nib.observed import Connections
+from nib.records import Container, Service, SlotTable
 from nib.watch import Batch
 
 

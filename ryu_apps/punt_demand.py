@@ -16,7 +16,8 @@ from typing import Final
 
 from nib.draft import Draft
 from nib.mirror import Lookups
-from nib.records import Demand, Service, SlotTable
+from nib.observed import Demand
+from nib.records import Service, SlotTable
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.status import StatusWriter
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from gateway_lb.lifecycle import drained, expired
 from nib.draft import Draft
-from nib.records import MAX_CT_ZONE, Audit, Container, Ejected, Leader, SlotTable, Switch
+from nib.observed import Ejected
+from nib.records import MAX_CT_ZONE, Audit, Container, Leader, SlotTable, Switch
 
 
 def lead(controller: str) -> Callable[[Draft], int]:

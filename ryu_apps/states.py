@@ -18,7 +18,8 @@ from gateway_lb.balance import Standing, Standings, service_standings
 from gateway_lb.verdicts import STATES
 from nib.database import Nib
 from nib.mirror import Lookups
-from nib.records import Connections, Service, SlotTable
+from nib.observed import Connections
+from nib.records import Service, SlotTable
 from ryu_apps.ticks import now_ms
 
 _SERVICE = ["service"]

@@ -13,6 +13,7 @@ import pytest
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import Conflict, NibUnavailable, NotFound
+from nib.observed import REPORT_WORDS, Connections, Demand, Ejected, Health, Report
 from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
 from nib.records import (
     ABOUT_CONTAINER,
@@ -21,18 +22,12 @@ from nib.records import (
     MODES,
     ON_EMPTY,
     RECORD_CLASSES,
-    REPORT_WORDS,
     Audit,
-    Connections,
     Container,
-    Demand,
-    Ejected,
     Global,
-    Health,
     Leader,
     Port,
     Record,
-    Report,
     Service,
     SlotTable,
     Switch,

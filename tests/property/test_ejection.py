@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lb.ejection import MAX_TIMES, Counts, Judgement, Watch, judge, max_ejected
+from nib.observed import Ejected
 from nib.policy import Ejection
-from nib.records import Ejected
 from tests.nib_strategies import examples
 
 BEGIN = 1_000_000

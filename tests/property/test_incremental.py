@@ -27,20 +27,9 @@ from gateway_lb.intent import (
 )
 from nib.draft import Draft
 from nib.mirror import RowChange
+from nib.observed import Connections, Ejected, Health, Report
 from nib.policy import Canary, Ejection, HealthCheck
-from nib.records import (
-    ABOUT_CONTAINER,
-    AboutContainer,
-    Connections,
-    Container,
-    Ejected,
-    Health,
-    Port,
-    Report,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.records import ABOUT_CONTAINER, AboutContainer, Container, Port, Service, SlotTable, Switch
 from openflow.values import Rules
 from ryu_apps.compile import Unit, all_units, compile_state
 from ryu_apps.dealing import Deal, deal, next_slots

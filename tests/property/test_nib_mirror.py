@@ -11,17 +11,9 @@ from hypothesis import strategies as st
 from nib.draft import Draft
 from nib.errors import NotFound
 from nib.mirror import Mirror, RowChange
+from nib.observed import Demand, Report
 from nib.policy import ExtraPort
-from nib.records import (
-    RECORD_CLASSES,
-    Container,
-    Demand,
-    Global,
-    Port,
-    Record,
-    Report,
-    Service,
-)
+from nib.records import RECORD_CLASSES, Container, Global, Port, Record, Service
 
 MAC = "0a:00:00:00:00:01"
 names = st.sampled_from(["a", "b", "c"])

@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from nib.database import Nib
 from nib.draft import Draft
-from nib.records import Connections, Container, Health, Port, Service, Switch
+from nib.observed import Connections, Health
+from nib.records import Container, Port, Service, Switch
 from nib.server import EmbeddedServer
 from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Rules, merged

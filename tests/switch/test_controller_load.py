@@ -13,8 +13,9 @@ import pytest
 
 from gateway_lb.lifecycle import draining
 from nib.draft import Draft
+from nib.observed import Connections, Demand, Ejected, Report
 from nib.policy import Ejection
-from nib.records import Connections, Container, Demand, Ejected, Report
+from nib.records import Container
 from ryu_apps.ticks import now_ms
 from tests.ovs import is_installed
 from tests.switch.controlled import CONTAINERS, VIP, Controlled, controlled

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from nib.observed import Health
 from nib.policy import HealthCheck
-from nib.records import Container, Health, Service
+from nib.records import Container, Service
 from tests.switch.node_site import VIP, Site, container, site
 from tests.waiting import until
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from gateway_lb.lifecycle import draining
-from nib.records import Connections, Service
+from nib.observed import Connections
+from nib.records import Service
 from tests.switch.node_site import CLIENT, VIP, Site, container, site
 from tests.waiting import until
 

@@ -22,7 +22,8 @@ from scapy.packet import Raw
 
 from gateway_lb.conntrack_view import Tally
 from gateway_lb.neighbours import VIP_MAC
-from nib.records import Connections, Container, Demand, Service, Switch
+from nib.observed import Connections, Demand
+from nib.records import Container, Service, Switch
 from tests.ryu import Framework, need
 from tests.switch.punt_site import DPID, VIP, VIP6, Host, Site
 from tests.waiting import until

@@ -13,7 +13,8 @@ import pytest
 
 from nib.database import Nib
 from nib.draft import Draft
-from nib.records import Connections, Container, Demand, Ejected, SlotTable, Switch
+from nib.observed import Connections, Demand, Ejected
+from nib.records import Container, SlotTable, Switch
 from tests.commands import one_line, run_here
 from tests.switch.rest_server import DPID, RestServer, serving
 from tests.waiting import until

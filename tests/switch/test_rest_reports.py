@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from nib.database import Nib
-from nib.records import Report
+from nib.observed import Report
 from tests.switch.rest_server import RestServer, problem, serving
 from tests.waiting import until
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway_lb.agent_check import Said, said
 from nib.errors import FieldError
-from nib.records import Report
+from nib.observed import Report
 
 REPORT = Report("web", "c1")
 

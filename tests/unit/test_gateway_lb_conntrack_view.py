@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gateway_lb.conntrack_view import Tally, due_rows, is_urgent
 from nib.mirror import Mirror, RowChange
-from nib.records import Connections, Container, Port, Record, Service
+from nib.observed import Connections
+from nib.records import Container, Port, Record, Service
 
 HERE, THERE = f"{1:016x}", f"{2:016x}"
 MAC = "02:00:00:00:00:01"

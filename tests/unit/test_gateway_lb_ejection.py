@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gateway_lb.ejection import MAX_TIMES, Counts, Judgement, Watch, judge, max_ejected
+from nib.observed import Ejected
 from nib.policy import Ejection
-from nib.records import Ejected
 
 POLICY = Ejection(
     failure_percent=50, min_connections=5, window_ms=1000, eject_ms=10_000, max_ejected_percent=50

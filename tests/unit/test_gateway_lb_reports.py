@@ -8,7 +8,8 @@ from gateway_lb.reports import MAX_PROBLEMS, Inbox, Item, TooManyReports, write_
 from nib.draft import Draft
 from nib.errors import FieldError, NotFound
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Global, Record, Report, Service
+from nib.observed import Report
+from nib.records import Container, Global, Record, Service
 
 MAC = "02:00:00:00:00:11"
 C1 = ("web", "c1")

@@ -16,21 +16,9 @@ from gateway_lb.answers import (
 from gateway_lb.models import ContainerIn, ServiceIn
 from nib.errors import FieldError
 from nib.mirror import Mirror, RowChange
+from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
-from nib.records import (
-    Connections,
-    Container,
-    Demand,
-    Ejected,
-    Global,
-    Health,
-    Port,
-    Record,
-    Report,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.records import Container, Global, Port, Record, Service, SlotTable, Switch
 
 S1 = "00000000000000a1"
 NOW = 1_000_000

@@ -10,22 +10,9 @@ from nib.draft import Draft
 from nib.errors import NotFound
 from nib.fields import MAX_NUMBER
 from nib.mirror import Mirror, RowChange
+from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import ExtraPort
-from nib.records import (
-    ABOUT_CONTAINER,
-    Connections,
-    Container,
-    Demand,
-    Ejected,
-    Global,
-    Health,
-    Port,
-    Record,
-    Report,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.records import ABOUT_CONTAINER, Container, Global, Port, Record, Service, SlotTable, Switch
 
 MAC = "0a:00:00:00:00:01"
 WEB = Service("web", "10.0.0.100", 80, number=1, generation=1)

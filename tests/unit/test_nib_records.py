@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nib.errors import Conflict, FieldError, NibUnavailable, NotFound, SchemaMismatch
+from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import (
     Canary,
     Ejection,
@@ -17,21 +18,7 @@ from nib.policy import (
     read_extra_ports,
     read_policy,
 )
-from nib.records import (
-    Audit,
-    Connections,
-    Container,
-    Demand,
-    Ejected,
-    Global,
-    Health,
-    Leader,
-    Port,
-    Report,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.records import Audit, Container, Global, Leader, Port, Service, SlotTable, Switch
 
 DPID = "00000000000000a1"
 MAC = "0a:00:00:00:00:01"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Ejected, Global, Port, Record, Report, Service, Switch
+from nib.observed import Ejected, Report
+from nib.records import Container, Global, Port, Record, Service, Switch
 from openflow.text import flow_text
 from openflow.values import merged
 from prewire.explain import ExplainedPacket, explain_flow, explain_packet

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from gateway_lb.admission import PATIENCE_MS, SETTLE_MS, Answer, Attempt, Verdict
 from nib.mirror import Mirror, RowChange
-from nib.records import Connections, Container, Key, Record, Service, SlotTable
+from nib.observed import Connections
+from nib.records import Container, Key, Record, Service, SlotTable
 from nib.watch import Batch
 from ryu_apps.punt_admission import Gate
 
