@@ -69,7 +69,7 @@ disable_services() {
   for package in "$@"; do
     unit=${package%-light}.service
     case $package in
-      nginx-light | prometheus) ! systemctl cat "$unit" || systemctl disable --now "$unit" ;;
+      nginx-light | prometheus | haproxy) ! systemctl cat "$unit" || systemctl disable --now "$unit" ;;
     esac
   done
 }
