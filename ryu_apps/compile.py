@@ -76,12 +76,14 @@ def _units_of(record: Record, view: Lookups) -> Iterator[Unit]:
 def _units_sharing(container: Container, service: Service | None, view: Lookups) -> Iterator[Unit]:
     """A container's address, and the services that have one of its ports there too.
 
-    service: its service, None where that is gone: then every service at the address.
+    service: its service. Where one is not there, gone or not heard of yet, it may share anything.
     """
     yield Unit("host", container.address)
-    ports = None if service is None else _ports(container, service)
     for other in view.containers_at(container.address):
-        if ports is None or ports & _ports(other, view.need(Service, other.service)):
+        beside = view.get(Service, other.service)
+        if service is None or beside is None:
+            yield Unit("service", other.service)
+        elif _ports(container, service) & _ports(other, beside):
             yield Unit("service", other.service)
 
 

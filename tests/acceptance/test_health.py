@@ -19,6 +19,13 @@ def state_of(site: Site, name: str) -> str:
     return str(site.of_container(name)["state"])
 
 
+def await_ready(site: Site, *names: str) -> None:
+    """Return when the containers are ready and new connections reach each of them."""
+    for name in names:
+        await_state(site, name, "ready")
+    until(lambda: site.get(20), lambda got: set(got) == set(names), f"{names} are reached", 15)
+
+
 def await_state(site: Site, name: str, wanted: str, timeout_s: float = 10) -> None:
     until(lambda: state_of(site, name), lambda state: state == wanted, f"{name} is {wanted}",
           timeout_s)  # fmt: skip
@@ -32,20 +39,18 @@ def test_a_container_takes_traffic_after_its_first_success(
     try:
         site.add_service(health={**FAST, **check})
         site.add("c1", "c2")
-        await_state(site, "c1", "ready")
+        await_ready(site, "c1")
         await_state(site, "c2", "down")
         assert site.get(20) == {"c1": 20}
     finally:
         site.net.start_server("c2")
-    await_state(site, "c2", "ready")
-    assert set(site.get(30)) == {"c1", "c2"}
+    await_ready(site, "c1", "c2")
 
 
 def test_a_killed_container_gets_no_new_connection_after_a_second(site: Site) -> None:
     site.add_service(health={**FAST, "kind": "tcp"})
     site.add("c1", "c2", "c3")
-    for name in ("c1", "c2", "c3"):
-        await_state(site, name, "ready")
+    await_ready(site, "c1", "c2", "c3")
     site.net.stop_server("c2", signal.SIGKILL)
     try:
         time.sleep(1)
@@ -99,4 +104,6 @@ def test_ipv6_containers_are_checked_too(site: Site) -> None:
     site.add_service(vip="fd70:77::100", health={**FAST, "kind": "http", "path": "/"})
     site.add("c1")
     await_state(site, "c1", "ready")
-    assert site.get(5, "http://[fd70:77::100]/") == {"c1": 5}
+    url = "http://[fd70:77::100]/"
+    until(lambda: site.get(1, url), lambda got: got["c1"] == 1, "its slots are on the switch")
+    assert site.get(5, url) == {"c1": 5}
