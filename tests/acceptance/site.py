@@ -100,7 +100,14 @@ class Site:
         def are_as_wanted(held: dict[str, int]) -> bool:
             return all(abs(held[name] - n) <= (n > 0) for name, n in wanted.items())
 
-        return until(slots, are_as_wanted, f"slots are {wanted}")
+        held = until(slots, are_as_wanted, f"slots are {wanted}")
+        until(self.missing, lambda missing: missing == 0, "the switch holds what is wanted")
+        return held
+
+    def missing(self) -> int:
+        """How many rules the switch lacks, as read back when it is at rest."""
+        answer = self.prewire.http.post(f"/v1/switches/{self.dpid}/diff")
+        return int(answer.raise_for_status().json()["missing"])
 
     def add_by_port(self, *names: str, port: int = 8080) -> None:
         """Register containers by switch, port and MAC address."""

@@ -80,6 +80,7 @@ def test_a_container_that_resets_connections_is_ejected(site: Site) -> None:
             "the failing container is ejected",
             15,
         )
+        site.await_slots({"c3": 0})
         assert set(site.get(30)) == {"c1", "c2"}
     finally:
         site.net.start_server("c3")

@@ -35,6 +35,7 @@ def test_a_lease_that_is_not_renewed_drains(site: Site) -> None:
             lambda state: state == "draining",
             "the lease has expired",
         )
+        site.await_slots({"c1": 64, "c2": 0})
         assert site.get(20) == {"c1": 20}
         assert talk.get() == name
 
