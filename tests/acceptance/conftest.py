@@ -40,9 +40,11 @@ def deployment(request: pytest.FixtureRequest, network: RunningNetwork) -> Itera
 
 @pytest.fixture
 def site(deployment: Deployment, network: RunningNetwork) -> Iterator[Site]:
-    """The network with prewire in control; without services, and without any afterwards."""
+    """The network with prewire in control; without services and connections."""
     deployment.clear()
-    yield Site(network, deployment)
+    here = Site(network, deployment)
+    here.forget_connections()  # ports come again, and clients of other tests left without a word
+    yield here
     deployment.clear()
 
 
