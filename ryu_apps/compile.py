@@ -81,14 +81,19 @@ def _units_sharing(container: Container, service: Service | None, view: Lookups)
     yield Unit("host", container.address)
     for other in view.containers_at(container.address):
         beside = view.get(Service, other.service)
-        if service is None or beside is None:
-            yield Unit("service", other.service)
-        elif _ports(container, service) & _ports(other, beside):
+        if _may_share(_ports(container, service), _ports(other, beside)):
             yield Unit("service", other.service)
 
 
-def _ports(container: Container, service: Service) -> set[tuple[str, int]]:
+def _ports(container: Container, service: Service | None) -> set[tuple[str, int]] | None:
+    """Those that its service leads to; None where the service is not there."""
+    if service is None:
+        return None
     return {(protocol, target) for _, protocol, target in service.targets(container)}
+
+
+def _may_share(one: set[tuple[str, int]] | None, other: set[tuple[str, int]] | None) -> bool:
+    return one is None or other is None or bool(one & other)
 
 
 def services_on(port: Port, view: Lookups) -> set[str]:
