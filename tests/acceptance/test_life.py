@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.root, ON_OS_KEN]
 def test_a_newcomer_warms_up(site: Site) -> None:
     site.add_service(slow_start_seconds=4)
     site.add("c1")
-    time.sleep(4.5)
+    until(lambda: site.of_container("c1")["state"], lambda state: state == "ready", "c1 is warm")
     site.add("c2")
     shown = site.of_container("c2")
     assert shown["state"] == "warming"
