@@ -9,20 +9,21 @@ so every lookup sees pending changes, and a draft costs its changes only.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
 from nib.fields import MAX_NUMBER
 from nib.mirror import Lookups, Mirror, RowChange
-from nib.observed import Demand
+from nib.observed import Connections, Demand
 from nib.records import ABOUT_CONTAINER, Container, Global, Intent, Key, Record, Service
 
 R = TypeVar("R", bound=Record)
 
 # Rows with the key of another, which go with it.
 _ABOUT: Final[Mapping[type[Any], tuple[type[Record], ...]]] = {
-    Container: ABOUT_CONTAINER,
+    Container: tuple(kind for kind in ABOUT_CONTAINER if kind is not Connections),
     Service: (Demand,),
 }
 
@@ -70,8 +71,20 @@ class Draft(Lookups):
 
     def found(self) -> None:
         """Make the Global row unless it is there."""
-        if self.get(Global, ()) is None:
-            self._apply(RowChange(None, Global()))
+        row = self.get(Global, ())
+        if row is None:
+            self._apply(RowChange(None, Global(database=secrets.token_hex(4))))
+        elif not row.database:  # made by an older version
+            self._apply(RowChange(row, replace(row, database=secrets.token_hex(4))))
+
+    def succeed(self, database: str) -> None:
+        """Let this database take over the network that another one programmed.
+
+        FieldError where `database` is not eight hex digits.
+        """
+        row = self.need(Global, ())
+        known = row.predecessors | {database}
+        self._apply(RowChange(row, replace(row, predecessors=known)))
 
     @property
     def mark(self) -> int:
@@ -86,7 +99,8 @@ class Draft(Lookups):
     def net_changes(self) -> tuple[RowChange, ...]:
         """The changes as a whole, one a row; () when they cancel out.
 
-        The Global row is among them only with a change of intent, or when it is new.
+        The Global row is among them only with a change of intent, or when it is new, or when what
+        the database is changes.
         """
         ends: dict[tuple[type[Record], Key], tuple[Record | None, Record | None]] = {}
         for change in self._log:
@@ -95,7 +109,7 @@ class Draft(Lookups):
             ends[place] = (first, change.new)
         changes = tuple(RowChange(*pair) for pair in ends.values() if not _is_same(*pair))
         intent = any(change.kind in (Service, Container) for change in changes)
-        return tuple(c for c in changes if intent or c.kind is not Global or c.old is None)
+        return tuple(c for c in changes if intent or not _is_count(c))
 
     def _put_intent(self, old: Intent | None, record: Intent) -> Intent:
         if old is not None:
@@ -121,6 +135,9 @@ class Draft(Lookups):
             said = self.get(about, key)
             if said is not None:
                 self._apply(RowChange(said, None))
+        if kind is Container:
+            for counted in self.connections_of(*cast("tuple[str, str]", key)):
+                self._apply(RowChange(counted, None))
 
     def _allot(self) -> int:
         row = self.need(Global, ())
@@ -142,6 +159,14 @@ class Draft(Lookups):
 
 def _successor(number: int) -> int:
     return 1 if number == MAX_NUMBER else number + 1
+
+
+def _is_count(change: RowChange) -> bool:
+    """Whether a change of the Global row says no more than how often something was changed."""
+    old, new = change.old, change.new
+    if not (isinstance(old, Global) and isinstance(new, Global)):
+        return False
+    return (old.database, old.predecessors) == (new.database, new.predecessors)
 
 
 def _is_same(old: Record | None, new: Record | None) -> bool:

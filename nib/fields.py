@@ -138,3 +138,33 @@ def check_dpid(field: str, value: object) -> str:
             "give 16 lower case hexadecimal digits like 0000000000000001",
         )
     return value
+
+
+def check_database(field: str, value: object) -> str:
+    """What tells one database from another: eight hex digits."""
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{8}", value):
+        raise FieldError(field, f"{value!r} is no database", "give its eight hex digits")
+    return value
+
+
+def check_set(field: str, value: object, most: int) -> frozenset[str]:
+    """A frozenset of at most so many texts."""
+    if not isinstance(value, frozenset):
+        raise FieldError(field, f"{value!r} is not a frozenset", "give a frozenset")
+    if len(value) > most:
+        raise FieldError(field, f"there are {len(value)}", f"keep at most {most}")
+    return value
+
+
+def check_host_address(field: str, value: object) -> str:
+    """An address that a host on the link may have, link-local ones among them; shortest form."""
+    text = check_text(field, value, 45)
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise FieldError(field, f"{value!r} is no IP address", "give one such as 10.0.0.7") from None
+    if str(address) != text:
+        raise FieldError(field, f"{value!r} is not its shortest form", f"write {address}")
+    if address.is_multicast or address.is_unspecified:
+        raise FieldError(field, f"{value!r} is no host's address", "give one such as 10.0.0.7")
+    return text

@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from nib.errors import NotFound
-from nib.records import RECORD_CLASSES, Container, Global, Key, Port, Record, Service
+from nib.observed import Connections
+from nib.records import (
+    RECORD_CLASSES,
+    Container,
+    Global,
+    Host,
+    Key,
+    Link,
+    LocalSlots,
+    Port,
+    Record,
+    Service,
+)
 
 R = TypeVar("R", bound=Record)
 
@@ -77,9 +89,17 @@ _INDEXES: Mapping[str, _Index] = {
     "container by number": _one_value(Container, lambda c: c.number),
     "container by iface": _one_value(Container, lambda c: c.iface_id),
     "container by port": _one_value(Container, lambda c: c.switch and (c.switch, c.switch_port)),
+    "container by mac": _one_value(Container, lambda c: c.mac),
     "port by switch": _one_value(Port, lambda p: p.switch),
     "port by number": _one_value(Port, lambda p: (p.switch, p.number)),
     "port by iface": _one_value(Port, lambda p: p.iface_id),
+    "port by attached mac": _one_value(Port, lambda p: p.attached_mac),
+    "link by switch": _one_value(Link, lambda link: link.switch),
+    "link by peer": _one_value(Link, lambda link: (link.peer, link.peer_port)),
+    "host by address": _Index(Host, lambda h: h.addresses),
+    "host by port": _one_value(Host, lambda h: (h.switch, h.port)),
+    "connections by container": _one_value(Connections, lambda c: (c.service, c.container)),
+    "local slots by service": _one_value(LocalSlots, lambda s: s.service),
 }
 _INDEXES_OF: Mapping[
     type[Record], tuple[tuple[str, Callable[[Any], Collection[Hashable]]], ...]
@@ -194,6 +214,38 @@ class Lookups:
     def port_with_iface(self, iface_id: str) -> Port | None:
         """The port whose interface has this iface-id (should be one; the smallest key if not)."""
         return self._one(Port, "port by iface", iface_id)
+
+    def containers_with_mac(self, mac: str) -> tuple[Container, ...]:
+        """Every container registered with this MAC address."""
+        return self._listed(Container, "container by mac", mac)
+
+    def ports_with_mac(self, mac: str) -> tuple[Port, ...]:
+        """Every port that is said to have this MAC address behind it (`attached-mac`)."""
+        return self._listed(Port, "port by attached mac", mac)
+
+    def links_from(self, switch: str) -> tuple[Link, ...]:
+        """Every link that leaves a switch."""
+        return self._listed(Link, "link by switch", switch)
+
+    def links_to(self, switch: str, port: str) -> tuple[Link, ...]:
+        """Every link that arrives at a port (should be one)."""
+        return self._listed(Link, "link by peer", (switch, port))
+
+    def hosts_at(self, address: str) -> tuple[Host, ...]:
+        """Every learned host with this IP address (should be one)."""
+        return self._listed(Host, "host by address", address)
+
+    def hosts_on(self, switch: str, port: str) -> tuple[Host, ...]:
+        """Every learned host at this port."""
+        return self._listed(Host, "host by port", (switch, port))
+
+    def connections_of(self, service: str, container: str) -> tuple[Connections, ...]:
+        """What every switch counted of a container's connections."""
+        return self._listed(Connections, "connections by container", (service, container))
+
+    def local_slots_of(self, service: str) -> tuple[LocalSlots, ...]:
+        """The slots of a service for the clients of each switch."""
+        return self._listed(LocalSlots, "local slots by service", service)
 
     def _listed(self, kind: type[R], index: str, value: Hashable) -> tuple[R, ...]:  # noqa: ARG002
         found = self._store.indexes[index].get(value)

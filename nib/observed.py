@@ -14,6 +14,7 @@ from nib.fields import (
     MAX_INTEGER,
     check_boolean,
     check_choice,
+    check_dpid,
     check_integer,
     check_name,
     check_text,
@@ -74,22 +75,28 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """How many connections of a container its switch's conntrack held open at a time."""
+    """How many connections of a container one switch's conntrack held open at a time.
+
+    switch: the datapath id of the clients' edge; "" in rows of before there were several.
+    """
 
     service: str
     container: str
     open: int
     at_ms: int
+    switch: str = ""
 
     def __post_init__(self) -> None:
         _check_container_key(self)
         check_integer("open", self.open, 0, MAX_INTEGER)
         check_integer("at_ms", self.at_ms, 0, MAX_INTEGER)
+        if self.switch:
+            check_dpid("switch", self.switch)
 
     @property
-    def key(self) -> tuple[str, str]:
-        """(service name, container id)."""
-        return (self.service, self.container)
+    def key(self) -> tuple[str, str, str]:
+        """(service name, container id, datapath id)."""
+        return (self.service, self.container, self.switch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 Owns: one record class for each table, its natural key and its validation. One role writes each:
 
     Global, Service, Container                intent: written by REST
-    Switch, Port, Slot_Table, Leader          written by the leading controller
+    Switch, Port, Link, Host, Leader          written by the leading controller
+    Slot_Table, Local_Slots                   likewise
     Ejected, Demand                           likewise
     Report                                    what containers and gateways report to REST
-    Health, Connections                       seen by the node agent of the container's switch
+    Health                                    seen by the node agent of the container's switch
+    Connections                               seen by the node agent of the clients' switch
     Audit                                     REST raises `requested`, the controller the rest
 
 The rows about a container (Report, Health, Connections, Ejected) go when the container goes.
@@ -28,10 +30,13 @@ from nib.fields import (
     check_address,
     check_boolean,
     check_choice,
+    check_database,
     check_dpid,
+    check_host_address,
     check_integer,
     check_mac,
     check_name,
+    check_set,
     check_text,
     check_unicast_mac,
 )
@@ -49,11 +54,14 @@ CONTAINER_STATES = frozenset({"ready", "draining"})
 MODES = frozenset({"stateful", "stateless"})
 BALANCE_POLICIES = frozenset({"weighted", "least_inflight", "source_affinity"})
 ON_EMPTY = frozenset({"reject", "hold"})
+LOCALITIES = frozenset({"none", "prefer"})
+MAX_PREDECESSORS = 100
+MAX_HOST_ADDRESSES = 16
 MAX_AUDIT_LINES = 200
 MAX_WEIGHT = 256
 MAX_CT_ZONE = 0x7FFF  # the zone of origins is this one's with the highest bit set
 
-Key: TypeAlias = str | tuple[str, str] | tuple[()]
+Key: TypeAlias = str | tuple[str, str] | tuple[str, str, str] | tuple[()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +69,22 @@ class Global:
     """The one row about the database itself.
 
     `generation` counts the transactions that changed intent; `next_number` is the next service or
-    container number to try.
+    container number to try. `database` tells this database from any other (eight hex digits, drawn
+    when it is made); `predecessors` are those whose networks an operator let it take over.
     """
 
     generation: int = 0
     next_number: int = 1
+    database: str = ""
+    predecessors: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         check_integer("generation", self.generation, 0, MAX_INTEGER)
         check_integer("next_number", self.next_number, 1, MAX_NUMBER)
+        if self.database:
+            check_database("database", self.database)
+        for each in check_set("predecessors", self.predecessors, MAX_PREDECESSORS):
+            check_database("predecessors", each)
 
     @property
     def key(self) -> tuple[()]:
@@ -88,7 +103,8 @@ class Service:
     policy: how slots are shared; affinity_seconds: how long a client's slot stays where it is
     (source_affinity). on_empty: what a new connection finds where no container takes it.
     max_connections: connections at a time, None = no cap. panic_percent: with fewer containers
-    usable, all are used. slow_start_seconds: in which a new container's share grows.
+    usable, all are used. slow_start_seconds: in which a new container's share grows. locality:
+    prefer = a client's switch chooses among its own containers, while one of them can take more.
     """
 
     name: str
@@ -108,6 +124,7 @@ class Service:
     health: HealthCheck | None = None
     ejection: Ejection | None = None
     canary: Canary | None = None
+    locality: str = "none"
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
@@ -125,6 +142,7 @@ class Service:
             check_integer("max_connections", self.max_connections, 1, 1_000_000)
         check_integer("slow_start_seconds", self.slow_start_seconds, 0, 86_400)
         check_integer("panic_percent", self.panic_percent, 0, 100)
+        check_choice("locality", self.locality, LOCALITIES)
         self._check_contradictions()
 
     def _check_ports(self) -> None:
@@ -265,15 +283,38 @@ class SlotTable:
 
     def __post_init__(self) -> None:
         check_name("service", self.service)
-        if not isinstance(self.slots, tuple):
-            raise FieldError("slots", f"{self.slots!r} is not a tuple", "give a tuple of numbers")
-        for number in self.slots:
-            check_integer("slots", number, 1, MAX_NUMBER)
+        _check_slots(self.slots)
 
     @property
     def key(self) -> str:
         """The service's name."""
         return self.service
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSlots:
+    """The slots of a service with locality, for the clients of one switch."""
+
+    service: str
+    switch: str
+    slots: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_name("service", self.service)
+        check_dpid("switch", self.switch)
+        _check_slots(self.slots)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(service name, datapath id)."""
+        return (self.service, self.switch)
+
+
+def _check_slots(slots: tuple[int, ...]) -> None:
+    if not isinstance(slots, tuple):
+        raise FieldError("slots", f"{slots!r} is not a tuple", "give a tuple of numbers")
+    for number in slots:
+        check_integer("slots", number, 1, MAX_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,15 +374,67 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What leaves a switch by one of its ports arrives at a port of its peer.
+
+    One direction, as a probe was seen to take it; ports by name. A link carries traffic only where
+    both directions are there.
+    """
+
+    switch: str
+    port: str
+    peer: str
+    peer_port: str
+
+    def __post_init__(self) -> None:
+        check_dpid("switch", self.switch)
+        check_text("port", self.port, 63)
+        check_dpid("peer", self.peer)
+        check_text("peer_port", self.peer_port, 63)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(datapath id, port name)."""
+        return (self.switch, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A station that spoke at an edge port and that nobody registered; ports by name."""
+
+    mac: str
+    switch: str
+    port: str
+    addresses: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_unicast_mac("mac", self.mac)
+        check_dpid("switch", self.switch)
+        check_text("port", self.port, 63)
+        for address in check_set("addresses", self.addresses, MAX_HOST_ADDRESSES):
+            check_host_address("addresses", address)
+
+    @property
+    def key(self) -> str:
+        """Its MAC address."""
+        return self.mac
+
+
+@dataclass(frozen=True, slots=True)
 class Leader:
-    """Which controller leads, and the epoch it committed before it began."""
+    """Which controller leads, and the epoch it committed before it began.
+
+    beat: counted on by the leader as long as it lives and the database hears it.
+    """
 
     epoch: int
     controller: str
+    beat: int = 0
 
     def __post_init__(self) -> None:
         check_integer("epoch", self.epoch, 0, MAX_INTEGER)
         check_text("controller", self.controller)
+        check_integer("beat", self.beat, 0, MAX_INTEGER)
 
     @property
     def key(self) -> tuple[()]:
@@ -364,13 +457,7 @@ class Audit:
         check_dpid("switch", self.switch)
         for field in ("requested", "finished", "missing", "alien"):
             check_integer(field, getattr(self, field), 0, MAX_INTEGER)
-        if not isinstance(self.lines, frozenset):
-            raise FieldError("lines", f"{self.lines!r} is not a frozenset", "give a frozenset")
-        if len(self.lines) > MAX_AUDIT_LINES:
-            raise FieldError(
-                "lines", f"there are {len(self.lines)}", f"keep at most {MAX_AUDIT_LINES}"
-            )
-        for line in self.lines:
+        for line in check_set("lines", self.lines, MAX_AUDIT_LINES):
             check_text("lines", line, 4000)
 
     @property
@@ -385,8 +472,11 @@ Record: TypeAlias = (
     | Service
     | Container
     | SlotTable
+    | LocalSlots
     | Switch
     | Port
+    | Link
+    | Host
     | Leader
     | Audit
     | AboutContainer
@@ -394,7 +484,7 @@ Record: TypeAlias = (
 )
 Intent: TypeAlias = Service | Container
 
-# Rows about one container, and about one service, with its key; they go when it goes.
+# Rows about one container; they go when it goes.
 ABOUT_CONTAINER: tuple[type[AboutContainer], ...] = (Report, Health, Connections, Ejected)
 
 # Referenced tables come before the tables that refer to them.
@@ -403,8 +493,11 @@ RECORD_CLASSES: tuple[type[Record], ...] = (
     Service,
     Container,
     SlotTable,
+    LocalSlots,
     Switch,
     Port,
+    Link,
+    Host,
     Leader,
     Audit,
     *ABOUT_CONTAINER,

@@ -5,7 +5,7 @@ Must not know: transactions, connections or threads.
 
 A record field has the name of its column. An empty optional column means None, or the field's
 default where None is no value of it: so a database that was upgraded reads as intended. The other
-exceptions are spelled out below: a container's service, slots, policies, and audit lines.
+exceptions are spelled out below: a container's service, slots, policies, and sets of texts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from nib.records import (
     Audit,
     Container,
     Global,
+    Host,
     Leader,
+    Link,
+    LocalSlots,
     Port,
     Record,
     Service,
@@ -34,6 +37,7 @@ from nib.records import (
 )
 
 DATABASE = "Prewire"
+_SETS = frozenset({"lines", "addresses", "predecessors"})
 SCHEMA_FILE = "prewire.ovsschema"
 _POLICIES: Mapping[str, type[Any]] = {
     "health": HealthCheck,
@@ -71,13 +75,16 @@ LAYOUTS: Mapping[type[Record], Layout] = {
         _layout(Service, "Service", "name"),
         _layout(Container, "Container", "service", "id"),
         _layout(SlotTable, "Slot_Table", "service"),
+        _layout(LocalSlots, "Local_Slots", "service", "switch"),
         _layout(Switch, "Switch", "dpid"),
         _layout(Port, "Port", "switch", "name"),
+        _layout(Link, "Link", "switch", "port"),
+        _layout(Host, "Host", "mac"),
         _layout(Leader, "Leader"),
         _layout(Audit, "Audit", "switch"),
         _layout(Report, "Report", "service", "container"),
         _layout(Health, "Health", "service", "container"),
-        _layout(Connections, "Connections", "service", "container"),
+        _layout(Connections, "Connections", "service", "container", "switch"),
         _layout(Ejected, "Ejected", "service", "container"),
         _layout(Demand, "Demand", "service"),
     )
@@ -116,7 +123,7 @@ def record_of_row(kind: type[Record], row: Any, service_name: Callable[[Any], st
     values: dict[str, Any] = {}
     for column in layout.columns:
         atoms = [atom.value for atom in row._data[column].values]
-        if column == "lines":
+        if column in _SETS:
             values[column] = frozenset(atoms)
         else:
             values[column] = atoms[0] if atoms else layout.absent[column]
@@ -126,7 +133,7 @@ def record_of_row(kind: type[Record], row: Any, service_name: Callable[[Any], st
         values["extra_ports"] = read_extra_ports(values["extra_ports"])
         for column, policy in _POLICIES.items():
             values[column] = read_policy(column, policy, values[column])
-    elif kind is SlotTable:
+    elif kind in (SlotTable, LocalSlots):
         values["slots"] = _slots(values["slots"])
     return kind(**values)
 
@@ -147,14 +154,15 @@ def column_json(record: Record, service_ref: Callable[[str], Any]) -> dict[str, 
     values: dict[str, Any] = {}
     for column in layout.columns:
         value = getattr(record, column)
-        values[column] = ["set", []] if value is None else value
+        if column in _SETS:
+            values[column] = ["set", sorted(value)]
+        else:
+            values[column] = ["set", []] if value is None else value
     if isinstance(record, Container):
         values["service"] = service_ref(record.service)
     elif isinstance(record, Service):
         for column in ("extra_ports", *_POLICIES):
             values[column] = policy_text(getattr(record, column))
-    elif isinstance(record, SlotTable):
+    elif isinstance(record, SlotTable | LocalSlots):
         values["slots"] = " ".join(str(number) for number in record.slots)
-    elif isinstance(record, Audit):
-        values["lines"] = ["set", sorted(record.lines)]
     return values

@@ -6,7 +6,7 @@
     +---------+----------------+--------+-----------------------------+
 
 A flow whose first byte is not 0x70 is not ours: it is left alone and reported as alien. Groups and
-meters carry no cookie in OpenFlow; ours have ids in GROUP_IDS and METER_IDS.
+meters carry no cookie in OpenFlow; ours have ids in GROUP_IDS, ROUTE_IDS and METER_IDS.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ EPOCHS: Final = 1 << 16
 # A service's group is GROUP_IDS.start + the service's number.
 GROUP_IDS: Final = range(0x7000_0000, 0x8000_0000)
 
+# A switch's group towards another is ROUTE_IDS.start + the other's conntrack zone.
+ROUTE_IDS: Final = range(0x6000_0000, 0x6000_8000)
+
 # Above what people number by hand, below what datapaths take: 2**18 (userspace), 200000 (kernel).
 METER_IDS: Final = range(0x1_0000, 0x3_0000)
 
@@ -31,11 +34,13 @@ METER_IDS: Final = range(0x1_0000, 0x3_0000)
 class Kind(IntEnum):
     """What the object number of a cookie counts."""
 
-    BASE = 0  # the same in every switch; object 0
+    BASE = 0  # the same in every switch; object: 0, in the marker the database's own number
     VIP = 1  # a virtual address; object: the IPv4 address
     HOST = 2  # a container's address; object: the IPv4 address
     SERVICE = 3  # object: the service's number
     CONTAINER = 4  # object: the container's number
+    STATION = 5  # a host, container or other machine; object: the last 32 bits of its MAC address
+    PORT = 6  # a port of the switch; object: its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,11 @@ class Cookie:
     @property
     def value(self) -> int:
         return OWNER_COOKIE | (self.epoch % EPOCHS) << 40 | self.kind << 32 | self.number
+
+
+def is_our_group(group_id: int) -> bool:
+    """Whether a group with this id is prewire's."""
+    return group_id in GROUP_IDS or group_id in ROUTE_IDS
 
 
 def is_ours(cookie: int) -> bool:

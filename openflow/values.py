@@ -214,7 +214,10 @@ FlowKey = tuple[int, int, Match]
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One flow. No actions: the packet is dropped. idle_timeout in seconds, 0 = never."""
+    """One flow. No actions: the packet is dropped. idle_timeout in seconds, 0 = never.
+
+    hops: how many switches lie between this one and where the packets go; those nearer change first.
+    """
 
     table: int
     priority: int
@@ -223,6 +226,7 @@ class Flow:
     cookie: int = 0
     idle_timeout: int = 0
     origin: str = field(default="", compare=False)
+    hops: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
         if any(isinstance(action, Goto) for action in self.actions[:-1]):
@@ -250,12 +254,13 @@ GroupKind = Literal["select", "all", "indirect", "ff"]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One group; a bucket's place in the tuple is its id."""
+    """One group; a bucket's place in the tuple is its id. hops: as a flow's."""
 
     group_id: int
     kind: GroupKind
     buckets: tuple[Bucket, ...]
     origin: str = field(default="", compare=False)
+    hops: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from openflow.cookies import GROUP_IDS, METER_IDS, is_ours, without_epoch
+from openflow.cookies import METER_IDS, is_our_group, is_ours, without_epoch
 from openflow.values import Flow, FlowKey, Group, Meter, Rules, merged
 
 K = TypeVar("K")
@@ -92,7 +92,7 @@ def diff(desired: Desired, installed: Installed, before: Desired | None = None) 
     """
     leaving = before or Desired(
         {key: flow for key, flow in installed.flows.items() if is_ours(flow.cookie)},
-        {number: group for number, group in installed.groups.items() if number in GROUP_IDS},
+        {number: group for number, group in installed.groups.items() if is_our_group(number)},
         {number: meter for number, meter in installed.meters.items() if number in METER_IDS},
     )
     return Changes(

@@ -399,7 +399,8 @@ def test_a_database_never_sees_more_while_clients_come_and_go(site: Site, client
         counting = pool.submit(agent)
         queries = sum(pool.map(user, range(16)))
         counting.result()
-    assert database.most == 4
+    # Counts lag, so that a busy machine may not always reach the cap; nothing may ever pass it.
+    assert 2 <= database.most <= 4
     assert database.served >= queries > 20
 
 

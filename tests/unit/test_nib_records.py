@@ -56,7 +56,7 @@ def test_keys() -> None:
     assert Audit(DPID).key == DPID
     for about in (Report("web", "c1"), Health("web", "c1", True), Ejected("web", "c1", 0)):
         assert about.key == ("web", "c1")
-    assert Connections("web", "c1", 0, 0).key == ("web", "c1")
+    assert Connections("web", "c1", 0, 0, DPID).key == ("web", "c1", DPID)
     assert Demand("web", 0).key == "web"
     assert Global().key == Leader(1, "c1").key == ()
 
