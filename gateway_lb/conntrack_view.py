@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final, TypeAlias
 
 from gateway_lb.lifecycle import is_ready
-from gateway_lb.placement import port_of
 from nib.mirror import Lookups
 from nib.observed import Connections
 from nib.records import Container, Service
@@ -40,6 +40,14 @@ _OVER: Final = frozenset({b"CLOSING", b"FIN_WAIT_2", b"LAST_ACK", b"TIME_WAIT"})
 _NEVER: Final = b"CLOSED"  # of the reply: not answered; of both ends: over
 
 
+class _Use(Enum):
+    """What a container's count is for."""
+
+    LIMIT = "keeps connections away, or tells that a container may stop"
+    SHARE = "decides how many new connections the container gets"
+    SHOWN = "is shown"
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts lines as they come. unknown: lines that were not understood."""
@@ -61,73 +69,57 @@ class Tally:
 
 
 def due_rows(
-    counts: Counts,
-    zones: Collection[int],
-    switches: Collection[str],
-    view: Lookups,
-    now_ms: int,
+    counts: Counts, switches: Mapping[str, int], view: Lookups, now_ms: int
 ) -> list[Connections]:
-    """The rows to write now, of containers behind these switches, counted in these zones.
+    """The rows to write now, of every container, counted in these switches.
 
-    A count that limits or ends something (caps, draining, least_inflight) is written whenever it
-    changes, and every second where it must be known to be fresh; any other at most every second.
+    switches: conntrack zone by datapath id. A count that limits or ends something (caps, draining)
+    is written for each switch whenever it changes, and every second so that it is known to be
+    fresh, none among them. One that makes shares (least_inflight) is written when it changes; any
+    other at most every second. Of these, none is written only where there was one before; except
+    that for shares somebody says first that connections are counted.
     """
-    opened: Counter[int] = Counter()
-    for (zone, mark), count in counts.items():
-        if zone in zones:
-            opened[mark] += count
     rows = []
-    for service, container in _counted(switches, view):
-        held = opened[container.number]
-        if _is_due(service, container, held, view, now_ms):
-            rows.append(Connections(*container.key, held, now_ms))
+    for use, container in _counted(view):
+        is_first = use is _Use.SHARE and not view.connections_of(*container.key)
+        for dpid, zone in switches.items():
+            held = counts.get((zone, container.number), 0)
+            known = view.get(Connections, (*container.key, dpid))
+            if is_first or _is_due(use, held, known, now_ms):
+                rows.append(Connections(*container.key, held, now_ms, dpid))
     return rows
 
 
-def is_urgent(switches: Collection[str], view: Lookups) -> bool:
-    """Whether a count limits or ends something behind these switches."""
-    return any(
-        _is_limit(service, container) or _is_share(service, container)
-        for service, container in _counted(switches, view)
-    )
+def is_urgent(view: Lookups) -> bool:
+    """Whether a count limits or ends something, or makes shares."""
+    return any(use is not _Use.SHOWN for use, _ in _counted(view))
 
 
-def _counted(switches: Collection[str], view: Lookups) -> Iterator[tuple[Service, Container]]:
-    """The containers behind these switches whose connections are tracked."""
+def _counted(view: Lookups) -> Iterator[tuple[_Use, Container]]:
+    """The containers whose connections are tracked: in any switch, wherever they are."""
     for service in view.all(Service):
         if service.mode == "stateful":
             for container in view.containers_of(service.name):
-                if _is_behind(container, switches, view):
-                    yield service, container
+                yield _use(service, container), container
 
 
 def _is_over(near: bytes | None, far: bytes | None) -> bool:
     return far in _OVER or near == b"TIME_WAIT" or near == far == _NEVER
 
 
-def _is_behind(container: Container, switches: Collection[str], view: Lookups) -> bool:
-    port = port_of(container, view)
-    return port is not None and port.switch in switches
-
-
-def _is_due(service: Service, container: Container, held: int, view: Lookups, now_ms: int) -> bool:
-    known = view.get(Connections, container.key)
-    is_fresh = known is not None and now_ms - known.at_ms < SECOND_MS
-    if _is_limit(service, container):
-        return not is_fresh or known is None or known.open != held
-    if _is_share(service, container):
-        return known is None or known.open != held
-    if known is None:
-        return held > 0
-    return known.open != held and not is_fresh
-
-
-def _is_limit(service: Service, container: Container) -> bool:
-    """Whether the count keeps connections away, or tells that a container may stop."""
+def _use(service: Service, container: Container) -> _Use:
     is_capped = service.max_connections is not None or container.max_connections is not None
-    return is_capped or not is_ready(container)
+    if is_capped or not is_ready(container):
+        return _Use.LIMIT
+    is_share = service.policy == "least_inflight" or container.max_inflight is not None
+    return _Use.SHARE if is_share else _Use.SHOWN
 
 
-def _is_share(service: Service, container: Container) -> bool:
-    """Whether the count decides how many new connections the container gets."""
-    return service.policy == "least_inflight" or container.max_inflight is not None
+def _is_due(use: _Use, held: int, known: Connections | None, now_ms: int) -> bool:
+    """Whether the count of one switch is to be written; known: what it wrote last."""
+    if known is None:
+        return held > 0 or use is _Use.LIMIT
+    is_fresh = now_ms - known.at_ms < SECOND_MS
+    if use is _Use.LIMIT:
+        return not is_fresh or known.open != held
+    return known.open != held and (use is _Use.SHARE or not is_fresh)

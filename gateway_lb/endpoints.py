@@ -29,11 +29,21 @@ from openflow.fields import (
     ENDPOINT,
     IN_PORT_NUMBER,
     ORIGIN_PORT,
-    OUT_PORT,
     Subfield,
     whole,
 )
-from openflow.values import Action, Ct, Flow, Goto, Match, Move, SetField, match, set_field
+from openflow.values import (
+    FROM_NOWHERE,
+    Action,
+    Ct,
+    Flow,
+    Goto,
+    Match,
+    Move,
+    SetField,
+    match,
+    set_field,
+)
 
 # How much of a UDP client's port takes part in the choice of a slot: enough to reach all 256, and
 # no more, for the switch keeps a fast-path entry for each value.
@@ -42,14 +52,12 @@ _HASHED_BITS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A container as one switch has it.
+    """A container beside its neighbours.
 
-    port: the OpenFlow port it is behind, None where that is no port of this switch; shared: its
-    (protocol, port)s that stand behind several ports of VIPs.
+    shared: its (protocol, port)s that stand behind several ports of VIPs.
     """
 
     container: Container
-    port: int | None
     shared: frozenset[tuple[str, int]] = frozenset()
 
 
@@ -96,15 +104,20 @@ def _recalled(fronts: Sequence[Front], placed: Placed, chosen: Match, zone: int)
 
 
 def _endpoints(fronts: Sequence[Front], placed: Placed, zone: int) -> list[Row]:
-    """Rewriting to the container, by the port asked for where there are several."""
+    """Rewriting to the container, by the port asked for where there are several.
+
+    Where the container is, only table forward knows. It may be behind the port that the packet came
+    in by: a container that reaches itself, or another beside it.
+    """
     rows: list[Row] = []
     for front in fronts:
         fields: Fields = {**front.packets, ENDPOINT.field: placed.container.number}
         if len(fronts) > 1:
             fields[f"{front.protocol}_dst"] = front.port
-        onward = (*_origin_kept(front, placed, zone), *_onward(placed))
+        kept = _origin_kept(front, placed, zone)
+        onward = (*kept, FROM_NOWHERE, Goto(tables.FORWARD.number))
         rows.append(Row(tables.ENDPOINT, 100, match(**fields), (*_to_target(front), *onward)))
-        if placed.port is not None and front.service.mode == "stateful":
+        if front.service.mode == "stateful":
             fields[front.family.src] = placed.container.address
             rows.append(Row(tables.ENDPOINT, 110, match(**fields), (*_from_vip(front), *onward)))
     return rows
@@ -130,12 +143,6 @@ def _origin_kept(front: Front, placed: Placed, zone: int) -> tuple[Action, ...]:
         return ()
     kept = (SetField(CT_MARK, front.container.number), SetField(ORIGIN_PORT, front.port))
     return (Ct(origin_zone(zone), commit=True, exec=kept),)
-
-
-def _onward(placed: Placed) -> tuple[Action, ...]:
-    if placed.port is None:
-        return (Goto(tables.FORWARD.number),)
-    return SetField(OUT_PORT, placed.port), Goto(tables.OUTPUT.number)
 
 
 # ------------------------------------------------------------------------------- hashing

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from gateway_lb.connections import Count
 from nib.errors import FieldError
-from nib.observed import Connections
 from nib.records import Container
 
 READY: Final = "ready"
@@ -140,11 +140,11 @@ def next_deadline(container: Container, heard_since_ms: int = 0) -> int | None:
     return _expiry_ms(container, heard_since_ms)
 
 
-def safe_to_stop(container: Container, connections: Connections | None, now_ms: int) -> bool | None:
+def safe_to_stop(container: Container, connections: Count | None, now_ms: int) -> bool | None:
     """Whether stopping the container hurts nobody; None while nobody counts its connections.
 
-    It is when it drains and a count taken since (`SETTLED_MS` later at least) found no connection,
-    or when its time is over.
+    It is when it drains and counts taken since (`SETTLED_MS` later at least) found no connection in
+    any switch, or when its time is over.
     """
     if container.drain_until_ms is not None and container.drain_until_ms <= now_ms:
         return True

@@ -28,6 +28,7 @@ from openflow.fields import (
     whole,
 )
 from openflow.values import (
+    FROM_NOWHERE,
     IN_PORT,
     Action,
     Flow,
@@ -61,7 +62,8 @@ def base_rules() -> Rules:
     """The second half of every advertisement: the option that names the MAC address, if it has one.
 
     A unicast solicitation may come without the option; so does then its answer. Who has no address
-    yet asks whether one is free (RFC 4862 section 5.4): that is for whoever holds it to answer.
+    yet asks whether one is free (RFC 4862 section 5.4): nobody answers, for addresses are given out
+    by whoever starts containers.
     """
     advertised: Fields = {
         "eth_type": IPV6.eth_type,
@@ -85,7 +87,7 @@ def base_rules() -> Rules:
                 tables.ARP.number,
                 110,
                 is_it_free,
-                (Goto(tables.FORWARD.number),),
+                (),
                 cookie,
                 origin=origin,
             ),
@@ -116,7 +118,7 @@ def vip_rules(vip: str, health_port: tuple[int, str] | None = None) -> Rules:
     )
     table = tables.CONNTRACK.number
     flows = [
-        _answer(vip, VIP_MAC, cookie, origin),
+        answer(vip, VIP_MAC, cookie, origin),
         Flow(table, 60, ping, echo, cookie, origin=origin),
         Flow(table, 50, match(**to_vip), (), cookie, origin=origin),
     ]
@@ -128,7 +130,7 @@ def vip_rules(vip: str, health_port: tuple[int, str] | None = None) -> Rules:
 def host_answer(address: str, mac: str) -> Flow:
     """A container's address is resolved in the switch."""
     cookie = Cookie(Kind.HOST, address_number(address)).value
-    return _answer(address, mac, cookie, f"container address {address}")
+    return answer(address, mac, cookie, f"container address {address}")
 
 
 def _to_health_port(to_vip: Fields, port: tuple[int, str], cookie: int, origin: str) -> list[Flow]:
@@ -136,6 +138,7 @@ def _to_health_port(to_vip: Fields, port: tuple[int, str], cookie: int, origin: 
     deliver = (
         set_field("eth_dst", mac),
         SetField(OUT_PORT, number),
+        FROM_NOWHERE,
         Goto(tables.OUTPUT.number),
     )
     closed = match(**to_vip, ip_proto=PROTO_TCP)
@@ -146,7 +149,8 @@ def _to_health_port(to_vip: Fields, port: tuple[int, str], cookie: int, origin: 
     ]
 
 
-def _answer(address: str, mac: str, cookie: int, origin: str) -> Flow:
+def answer(address: str, mac: str, cookie: int, origin: str) -> Flow:
+    """Whoever asks for an address is told this MAC address."""
     on, actions = (_advertisement if is_ipv6(address) else _arp_reply)(address, mac)
     return Flow(tables.ARP.number, 100, on, actions, cookie, origin=origin)
 

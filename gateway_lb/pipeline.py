@@ -7,7 +7,10 @@ and connections from one busy client then fail.
 
 A stateless service skips conntrack: every packet chooses its slot by hash.
 
-Must not know: how slots are dealt, how flows are sent, any switch beyond a zone and port numbers.
+A client's packets are balanced once, in the switch they enter by. A container may be behind any
+switch: what was rewritten to its address goes there as all packets do.
+
+Must not know: how slots are dealt, how flows are sent, where anything is.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ Where a container's port stands behind one port of one VIP, its address says whi
 behind several, a second conntrack zone says: it tracks the same connections by the container's own
 address. Only such ports pay for the second look.
 
-Must not know: slots, how a container is chosen.
+All of it happens in the switch that the client's packets enter by: a reply comes there through
+the fabric as the container sent it.
+
+Must not know: slots, how a container is chosen, where it is.
 """
 
 from __future__ import annotations
@@ -33,7 +36,19 @@ from openflow.fields import (
     whole,
 )
 from openflow.packet import ACK, RST, SYN, SYN_ACK
-from openflow.values import Action, Ct, Flow, Goto, Match, Move, Rules, SetField, match, set_field
+from openflow.values import (
+    FROM_NOWHERE,
+    Action,
+    Ct,
+    Flow,
+    Goto,
+    Match,
+    Move,
+    Rules,
+    SetField,
+    match,
+    set_field,
+)
 
 # Added to a switch's conntrack zone: the zone of connections by containers' own addresses.
 ORIGIN_ZONE: Final = 0x8000
@@ -108,6 +123,7 @@ def known_reply_actions() -> tuple[Action, ...]:
         set_field("eth_src", VIP_MAC),
         Move(CLIENT_MAC, whole("eth_dst")),
         Move(CLIENT_PORT, OUT_PORT),
+        FROM_NOWHERE,
         Goto(tables.OUTPUT.number),
     )
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from gateway_lb.connections import open_connections
 from gateway_lb.lifecycle import is_ready
 from gateway_lb.placement import port_of
 from nib.mirror import Lookups
-from nib.observed import Connections, Ejected, Health, Report
+from nib.observed import Ejected, Health, Report
 from nib.records import Container, Service
 
 READY: Final = "ready"
@@ -32,7 +33,10 @@ Verdict: TypeAlias = tuple[str, str]  # state, reason
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the rows say of one container; `ejected` only while it is in force."""
+    """What the rows say of one container; `ejected` only while it is in force.
+
+    open: its connections in all switches; None: nobody counts them.
+    """
 
     container: Container
     is_placed: bool
@@ -66,14 +70,13 @@ def known_of(container: Container, service: Service, view: Lookups, now_ms: int)
     """What a view of the database says at a time, in milliseconds since 1970."""
     key = container.key
     ejected = view.get(Ejected, key) if service.ejection else None
-    connections = view.get(Connections, key)
     return Known(
         container,
         port_of(container, view) is not None,
         view.get(Report, key) or Report(*key),
         view.get(Health, key),
         ejected if ejected and ejected.until_ms > now_ms else None,
-        connections.open if connections else None,
+        open_connections(key, view),
     )
 
 

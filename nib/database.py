@@ -26,6 +26,7 @@ from nib import json_stream
 from nib.draft import Draft
 from nib.errors import Conflict, NibUnavailable
 from nib.handshake import check_remote, use_poll
+from nib.leadership import Contest, Standing
 from nib.mirror import Mirror
 from nib.records import Global
 from nib.replica import Replica
@@ -53,10 +54,11 @@ class Nib:
         self._mirror = Mirror()
         self._audience = Audience()
         self._gate = threading.Lock()  # guards _tasks and _ended, and the bell's life
-        self._tasks: deque[Callable[[], None]] = deque()
+        self._tasks: deque[Callable[[], object]] = deque()
         self._ended: NibUnavailable | None = None
         self._replica: Replica | None = None
         self._writer: Writer | None = None
+        self._contest: Contest | None = None
         self._thread: threading.Thread | None = None
         self._loaded = threading.Event()
         self._connected = False
@@ -177,6 +179,17 @@ class Nib:
             future.add_done_callback(self._forget_cancelled)
         return future
 
+    def contend(self, callback: Callable[[Standing], object]) -> None:
+        """Wait for the leader's lock; tell `callback`, in the nib thread, how it stands with it.
+
+        Rows that changed before are told to watchers before. NibUnavailable when it has ended.
+        """
+        self._post(lambda: self._begin_contest(callback))
+
+    def give_way(self) -> None:
+        """Let another contender have the lock; NibUnavailable when it has ended."""
+        self._post(self._give_way)
+
     def _found(self, deadline: float) -> None:
         """See that the Global row is there; another process may be making it too."""
         there = self.when(lambda mirror: mirror.count(Global) == 1)
@@ -200,7 +213,15 @@ class Nib:
             raise NibUnavailable(self.remote, "not started")
         return self._writer
 
-    def _post(self, task: Callable[[], None]) -> None:
+    def _begin_contest(self, callback: Callable[[Standing], object]) -> None:
+        if self._replica is not None:
+            self._contest = Contest(self._replica, callback)
+
+    def _give_way(self) -> None:
+        if self._contest is not None:
+            self._contest.give_way()
+
+    def _post(self, task: Callable[[], object]) -> None:
         """Have the nib thread run `task`; raises NibUnavailable when it has ended."""
         with self._gate:
             if self._ended is not None:
@@ -232,6 +253,8 @@ class Nib:
             while not self._closing:
                 replica.run()
                 self._absorb(replica)
+                if self._contest is not None:
+                    self._contest.look()
                 self._run_tasks()
                 writer.step(time.monotonic())
                 self._sleep(replica, writer)

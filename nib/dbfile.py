@@ -17,8 +17,10 @@ from nib.errors import NibError, SchemaMismatch, ServerError
 from nib.rows import DATABASE, packaged_version, schema_path, version_tuple
 
 TOOL_TIMEOUT_S = 60
+_PATIENCE = ("--timeout=30",)  # of ovsdb-client, which tries for ever to connect
 
 _PACKAGES = {
+    "ovs-appctl": "openvswitch-common",
     "ovsdb-server": "openvswitch-switch",
     "ovsdb-tool": "openvswitch-common",
     "ovsdb-client": "openvswitch-common",
@@ -74,10 +76,45 @@ def schema_version(db_path: Path) -> str:
     """The schema version of a database file; raises ServerError when it is not one of ours."""
     if not db_path.exists():
         raise ServerError(f"{db_path} does not exist", "create it with `prewire db init`")
+    if is_clustered(db_path):
+        raise ServerError(
+            f"{db_path} is a member of a cluster, which has the schema",
+            "name the remote of the cluster's servers instead of the file",
+        )
     name = run_tool("ovsdb-tool", "db-name", str(db_path)).strip()
     if name != DATABASE:
         raise ServerError(f"{db_path} holds a database named {name}", f"give a {DATABASE} database")
     return run_tool("ovsdb-tool", "db-version", str(db_path)).strip()
+
+
+def is_clustered(db_path: Path) -> bool:
+    """Whether a database file belongs to a cluster; one that does not exist does not."""
+    if not db_path.exists():
+        return False
+    done = subprocess.run(
+        [find_tool("ovsdb-tool"), "db-is-clustered", str(db_path)],
+        capture_output=True,
+        timeout=TOOL_TIMEOUT_S,
+        check=False,
+    )
+    return done.returncode == 0  # 2: it stands alone; 1: it is no database, as others will say
+
+
+def served_version(remote: str) -> str:
+    """The schema version that a running server has; raises ServerError when it does not answer."""
+    return run_tool("ovsdb-client", *_PATIENCE, "get-schema-version", remote, DATABASE).strip()
+
+
+def convert_served(remote: str) -> Conversion:
+    """Bring a running server's or cluster's database to the packaged schema. No copy is made.
+
+    Those who are connected stay, and hear what changed. Raises ServerError when the server does not
+    answer, SchemaMismatch when its schema is newer than this program.
+    """
+    old, new = served_version(remote), packaged_version()
+    _refuse_newer(old, new)
+    run_tool("ovsdb-client", *_PATIENCE, "convert", remote, str(schema_path()))
+    return Conversion(old, new, None)
 
 
 def convert(db_path: Path, backup: bool = True) -> Conversion:
@@ -87,12 +124,7 @@ def convert(db_path: Path, backup: bool = True) -> Conversion:
     server holds the file, SchemaMismatch when the file is newer than this program.
     """
     old, new = schema_version(db_path), packaged_version()
-    if version_tuple(old) > version_tuple(new):
-        raise SchemaMismatch(
-            f"{DATABASE} schema {old}",
-            f"schema {new}",
-            "use the prewire version that made it; converting back would lose columns",
-        )
+    _refuse_newer(old, new)
     refuse_if_locked(db_path)
     copy = _copied(db_path, old) if backup else None
     run_tool("ovsdb-tool", "convert", str(db_path), str(schema_path()))
@@ -107,13 +139,19 @@ def backup(source: str | Path, target: Path) -> None:
     """
     if target.exists():
         raise ServerError(f"{target} exists already", "choose another file")
-    if isinstance(source, str) and source.startswith(("unix:", "tcp:", "ssl:")):
-        _write_new(target, run_tool("ovsdb-client", "backup", source, DATABASE).encode())
+    if isinstance(source, str) and is_remote(source):
+        copied = run_tool("ovsdb-client", *_PATIENCE, "backup", source, DATABASE)
+        _write_new(target, copied.encode())
         return
     path = Path(source)
     schema_version(path)
     refuse_if_locked(path)
     run_tool("ovsdb-tool", "compact", str(path), str(target))
+
+
+def is_remote(source: str) -> bool:
+    """Whether this names a server that runs, not a file."""
+    return source.startswith(("unix:", "tcp:", "ssl:"))
 
 
 def refuse_if_locked(db_path: Path) -> None:
@@ -129,6 +167,15 @@ def refuse_if_locked(db_path: Path) -> None:
                 f"{db_path} is in use by a running ovsdb-server",
                 "stop that server first (for a backup, name its remote instead of the file)",
             ) from None
+
+
+def _refuse_newer(old: str, new: str) -> None:
+    if version_tuple(old) > version_tuple(new):
+        raise SchemaMismatch(
+            f"{DATABASE} schema {old}",
+            f"schema {new}",
+            "use the prewire version that made it; converting back would lose columns",
+        )
 
 
 def _copied(db_path: Path, version: str) -> Path:

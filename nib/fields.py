@@ -22,6 +22,7 @@ MAX_INTEGER = 2**63 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _DPID = re.compile(r"[0-9a-f]{16}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_EVERYONE = "255.255.255.255"
 
 
 def check_text(field: str, value: object, longest: int = 255, *, shortest: int = 1) -> str:
@@ -162,9 +163,12 @@ def check_host_address(field: str, value: object) -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        raise FieldError(field, f"{value!r} is no IP address", "give one such as 10.0.0.7") from None
+        raise FieldError(
+            field, f"{value!r} is no IP address", "give one such as 10.0.0.7"
+        ) from None
     if str(address) != text:
         raise FieldError(field, f"{value!r} is not its shortest form", f"write {address}")
-    if address.is_multicast or address.is_unspecified:
+    scoped = address.version == 6 and address.scope_id is not None
+    if scoped or address.is_multicast or address.is_unspecified or text == _EVERYONE:
         raise FieldError(field, f"{value!r} is no host's address", "give one such as 10.0.0.7")
     return text

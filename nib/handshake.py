@@ -20,6 +20,7 @@ import ovs.poller
 from nib.errors import NibUnavailable, SchemaMismatch
 from nib.replica import is_green, split_remotes, tune
 from nib.rows import DATABASE, packaged_version, version_tuple
+from nib.tls_stream import complaint
 
 INIT_REMEDY = "create it with `prewire db init`"
 CONVERT_REMEDY = "convert it with `prewire db convert`"
@@ -114,6 +115,10 @@ def _call(session: Any, remote: str, deadline: float, method: str, params: list[
 
 
 def _last_failure(session: Any) -> str:
+    if session.get_name().startswith("ssl:"):
+        why = complaint(session.get_name())
+        if why:
+            return why
     error, stream = ovs.stream.Stream.open(session.get_name())
     if stream is not None:
         stream.close()

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import ovs.db.idl
+import ovs.jsonrpc
 
 from nib.errors import FieldError
 from nib.mirror import RowChange
@@ -57,7 +58,7 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
     def __init__(self, remote: str) -> None:
         helper = ovs.db.idl.SchemaHelper(schema_json=packaged_schema())
         helper.register_all()
-        super().__init__(remote, helper)
+        super().__init__(remote, helper)  # in a cluster, it connects to the leader only
         tune(self._session)
         self.bad_rows = 0
         self._green_sleep = sys.modules["eventlet"].sleep if is_green() else None
@@ -75,6 +76,29 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
     def session_seqno(self) -> int:
         """Changes whenever the connection is lost or made."""
         return int(self._session.get_seqno())
+
+    @property
+    def lock_name(self) -> str | None:
+        """The lock asked for; None while a transaction is made: ours do not depend on the lock."""
+        return None if self.txn is not None else self._lock_name
+
+    @lock_name.setter
+    def lock_name(self, name: str | None) -> None:
+        self._lock_name = name
+
+    def ask_lock(self, name: str) -> None:
+        """Wait for this lock, from now on and in every connection to come; see `has_lock`."""
+        self.lock_name = name
+        request = ovs.jsonrpc.Message.create_request("lock", [name])
+        if self._session.is_connected() and self._session.send(request) == 0:
+            self._lock_request_id = request.id
+
+    def drop_lock(self, name: str) -> None:
+        """Give the lock up, or the wait for it."""
+        self.lock_name = None
+        self.has_lock = False
+        if self._session.is_connected():
+            self._session.send(ovs.jsonrpc.Message.create_request("unlock", [name]))
 
     def notify(self, event: str, row: Any, updates: Any = None) -> None:  # noqa: ARG002
         """IDL hook: remember that this row changed."""

@@ -11,7 +11,7 @@ timeouts, and a meter passes what `meter_passes` says.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
@@ -120,6 +120,10 @@ def _every_meter(_meter_id: int, _packet: Packet) -> bool:
     return True
 
 
+def _every_port(_port: int) -> bool:
+    return True
+
+
 def run(
     rules: Rules | Index,
     packet: Packet,
@@ -127,22 +131,22 @@ def run(
     *,
     table: int = 0,
     choose: Choose = choose_by_hash,
-    live_ports: Collection[int] | None = None,
+    is_live: Callable[[int], bool] = _every_port,
     meter_passes: Callable[[int, Packet], bool] = _every_meter,
     tracker: Track = track,
 ) -> Result:
     """Run one packet from `table` on.
 
     choose: a select group's bucket by its place; where that bucket is dead, the next live one.
-    live_ports: None = all ports live. tracker: what a ct action does, the model unless a test puts
-    another in its place.
+    is_live: whether a port that a bucket watches is up; a bucket that watches none lives always.
+    tracker: what a ct action does, the model unless a test puts another in its place.
     """
     index = rules if isinstance(rules, Index) else Index(rules)
     walk = _Walk(
         index,
         conntrack or Conntrack(),
         choose=choose,
-        live_ports=live_ports,
+        is_live=is_live,
         meter_passes=meter_passes,
         tracker=tracker,
     )
@@ -185,7 +189,7 @@ class _Walk:
         conntrack: Conntrack,
         *,
         choose: Choose,
-        live_ports: Collection[int] | None,
+        is_live: Callable[[int], bool],
         meter_passes: Callable[[int, Packet], bool],
         tracker: Track,
     ) -> None:
@@ -196,7 +200,7 @@ class _Walk:
         self.conntrack = conntrack
         self._index = index
         self._choose = choose
-        self._live_ports = live_ports
+        self._is_live = is_live
         self._meter_passes = meter_passes
         self._track = tracker
         self._resubmits = 0
@@ -325,16 +329,15 @@ class _Walk:
             return places
         if group.kind == "indirect":
             return places[:1]
-        live = [place for place in places if self._is_live(group.buckets[place])]
+        live = [place for place in places if self._lives(group.buckets[place])]
         if group.kind == "ff" or not live:
             return live[:1]
         live = [place for place in live if group.buckets[place].weight] or live
         chosen = self._choose(group, packet)
         return [next((place for place in live if place >= chosen), live[0])]
 
-    def _is_live(self, bucket: Bucket) -> bool:
-        is_unwatched = bucket.watch_port is None or self._live_ports is None
-        return is_unwatched or bucket.watch_port in (self._live_ports or ())
+    def _lives(self, bucket: Bucket) -> bool:
+        return bucket.watch_port is None or self._is_live(bucket.watch_port)
 
 
 def action_set(bucket: Bucket) -> tuple[Action, ...]:

@@ -130,6 +130,11 @@ class Packet(Mapping[str, int]):
             return self
         return self.written(action.target, self.read(action.source))
 
+    def outside(self) -> Packet:
+        """The packet as a cable carries it: its headers alone."""
+        headers = {name: value for name, value in self._values.items() if name not in _IS_METADATA}
+        return Packet(headers)
+
     def satisfies(self, wanted: Match) -> bool:
         """Whether a match takes the packet."""
         return all(

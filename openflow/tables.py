@@ -11,21 +11,39 @@ from typing import Final
 
 # What becomes of a packet that no flow of a table takes, besides going on in a named table.
 DROP: Final = "drop"
-SWITCH: Final = "NORMAL"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table. owner: the module that fills it; miss: DROP, SWITCH or a later table's name."""
+    """One table. owner: the module that fills it; miss: DROP or a later table's name.
+
+    tells: whether the controller is told of packets that no flow takes, before that.
+    """
 
     number: int
     name: str
     owner: str
     purpose: str
     miss: str
+    tells: bool = False
 
 
 CLASSIFY: Final = Table(0, "classify", "ryu_apps.forwarding", "sorts packets by kind", "forward")
+ARRIVE: Final = Table(
+    5,
+    "arrive",
+    "ryu_apps.forwarding",
+    "tells packets that have come through the fabric to their switch from those passing by",
+    "forward",
+)
+LEARN: Final = Table(
+    8,
+    "learn",
+    "ryu_apps.forwarding",
+    "tells the controller of stations that it does not know at this port",
+    "arp",
+    tells=True,
+)
 ARP: Final = Table(
     10,
     "arp",
@@ -89,12 +107,19 @@ REPLY: Final = Table(
     DROP,
 )
 FORWARD: Final = Table(
-    90, "forward", "ryu_apps.forwarding", "finds the port of the destination", SWITCH
+    90,
+    "forward",
+    "ryu_apps.forwarding",
+    "finds the port of the destination, or the way to its switch",
+    DROP,
+    tells=True,
 )
 OUTPUT: Final = Table(100, "output", "ryu_apps.forwarding", "sends out of the port found", DROP)
 
 PIPELINE: Final = (
     CLASSIFY,
+    ARRIVE,
+    LEARN,
     ARP,
     ADVERTISE,
     CONNTRACK,

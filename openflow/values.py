@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from openflow.fields import FIELDS, Subfield, ct_state, whole
+from openflow.fields import FIELDS, IN_PORT_NUMBER, Subfield, ct_state, whole
 
 # Reserved ports of OpenFlow 1.3 (section A.2.1) that actions may name.
 MAX_PORT: Final = 0xFFFF_FF00
@@ -116,6 +116,10 @@ def set_field(name: str, given: int | str) -> SetField:
     return SetField(whole(name), value)
 
 
+# The packet may leave by the port it came in by: a switch does not send it where it came from.
+FROM_NOWHERE: Final = SetField(IN_PORT_NUMBER, 0xFFFF)
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """Copy bits from one field to another of the same width."""
@@ -216,7 +220,7 @@ FlowKey = tuple[int, int, Match]
 class Flow:
     """One flow. No actions: the packet is dropped. idle_timeout in seconds, 0 = never.
 
-    hops: how many switches lie between this one and where the packets go; those nearer change first.
+    hops: how many switches lie between this one and where the packets go; nearer ones change first.
     """
 
     table: int

@@ -27,7 +27,8 @@ Id = Annotated[str, typer.Argument(help="The container's id.")]
 
 def client(api: str | None) -> Client:
     """The REST server that is meant."""
-    return Client(api or settings.load().api_url)
+    given = settings.load()
+    return Client(api or given.api_url, given.tls_files)
 
 
 def service_path(name: str) -> str:

@@ -64,7 +64,7 @@ def _settings(directory: Path) -> Settings:
         name: free_port(settings.Settings.model_fields[name].default)
         for name in ("api_port", "controller_port", "metrics_port")
     }
-    return settings.load(state_dir=directory, nib="", stats_seconds=1.0, **ports)
+    return settings.load(state_dir=directory, nib="", tls="", stats_seconds=1.0, **ports)
 
 
 def _show(console: Console, given: Settings, containers: int, log: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Optional
 
 import typer
 
-from prewire import settings
+from prewire import secure, settings
 from prewire.settings import Settings
 
 # A flag's type on the command line, where it is not the setting's own.
@@ -24,6 +24,7 @@ def with_settings(command: Callable[[Settings], None]) -> Callable[..., None]:
     def flagged(**flags: Any) -> None:
         in_force = settings.load(**flags)
         _log(in_force)
+        secure.begin(in_force)
         command(in_force)
 
     parameters = [_parameter(name) for name in Settings.model_fields]

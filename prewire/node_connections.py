@@ -35,8 +35,8 @@ _RELAXED_S: Final = 10.0
 
 
 class ConnectionCounter:
-    """Counts for the switches it is told of, every `poll_s` seconds or more rarely: at most every
-    ten seconds where nothing depends on a count.
+    """Counts in the switches it is told of, for the containers of all; every `poll_s` seconds or
+    more rarely: at most every ten seconds where nothing depends on a count.
 
     unknown: lines of the last reading that were not understood.
     """
@@ -84,33 +84,32 @@ class ConnectionCounter:
             pause = max(self._poll_s - took, took * (_URGENT_PARTS - 1))
 
     def _count(self) -> None:
-        switches = self._switches
-        zones = self._zones(switches)
-        if not zones or not self._is_due(switches):
+        zones = self._zones(self._switches)
+        if not zones or not self._is_due():
             return
         self._read_at = time.monotonic()
         now_ms = round(time.time() * 1000)  # before: what begins while it is read may be left out
-        tally = self._read(zones)
+        tally = self._read(frozenset(zones.values()))
         if tally.unknown and not self.unknown:
             LOG.warning("%d lines of the connection table were not understood", tally.unknown)
         self.unknown = tally.unknown
         self._took_s = time.monotonic() - self._read_at
         with self._nib.view() as view:
-            rows = due_rows(tally.counts, zones, switches, view, now_ms)
+            rows = due_rows(tally.counts, zones, view, now_ms)
         if rows:
             self._nib.write(_counted(rows)).result(_WRITE_S)
 
-    def _is_due(self, switches: frozenset[str]) -> bool:
+    def _is_due(self) -> bool:
         rest_s = max(_RELAXED_S, self._took_s * _RELAXED_PARTS)
         if time.monotonic() - self._read_at >= rest_s:
             return True
         with self._nib.view() as view:
-            return is_urgent(switches, view)
+            return is_urgent(view)
 
-    def _zones(self, switches: frozenset[str]) -> frozenset[int]:
+    def _zones(self, switches: frozenset[str]) -> dict[str, int]:
         with self._nib.view() as view:
             known = (view.get(Switch, dpid) for dpid in switches)
-            return frozenset(switch.ct_zone for switch in known if switch is not None)
+            return {switch.dpid: switch.ct_zone for switch in known if switch is not None}
 
     def _read(self, zones: frozenset[int]) -> Tally:
         tally = Tally()
@@ -121,9 +120,15 @@ class ConnectionCounter:
 
 
 def _counted(rows: Sequence[Connections]) -> Callable[[Draft], None]:
+    """Put the rows, unless their container or switch is gone; they replace one of no switch."""
+
     def change(draft: Draft) -> None:
         for row in rows:
-            if draft.get(Container, row.key) is not None:
-                draft.put(row)
+            container = (row.service, row.container)
+            if draft.get(Container, container) is None or draft.get(Switch, row.switch) is None:
+                continue
+            draft.put(row)
+            if draft.get(Connections, (*container, "")) is not None:
+                draft.delete(Connections, (*container, ""))
 
     return change

@@ -1,6 +1,7 @@
 """Commands on objects, through the REST server: services, containers, switches, explanations.
 
-Owns: those on switches and on the whole; services and containers have modules of their own.
+Owns: those on switches and on the whole; services, containers and the fabric have modules of their
+own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from nib.fields import check_dpid
-from prewire import show
+from prewire import fabric_commands, show
 from prewire.client import RequestFailed
 from prewire.command_options import Api, Form, client, print_rows
 from prewire.container_commands import container
@@ -52,6 +53,7 @@ def add(app: typer.Typer) -> None:
     app.add_typer(service, name="service")
     app.add_typer(container, name="container")
     app.add_typer(switch_group, name="switch")
+    fabric_commands.add(app)
     app.command()(status)
     app.command()(diff)
     app.command()(explain)
@@ -67,8 +69,13 @@ def list_switches(api: Api = None, output: Form = Output.TABLE) -> None:
 def forget_switch(
     dpid: Annotated[str, typer.Argument(help="The datapath id.")], api: Api = None
 ) -> None:
-    """Forget a switch that is gone for good; --wait no longer awaits it."""
-    client(api).call("DELETE", f"/v1/switches/{check_dpid('dpid', dpid)}")
+    """Forget a switch that is gone for good; --wait no longer awaits it. Containers stay."""
+    server, path = client(api), f"/v1/switches/{check_dpid('dpid', dpid)}"
+    server.call("GET", path)
+    stations = server.call("GET", "/v1/hosts", params={"switch": dpid})["items"]
+    server.call("DELETE", path)
+    left = sorted(name for station in stations for name in station["containers"])
+    show.lines(*([f"registered there, without a place now: {', '.join(left)}"] if left else []))
 
 
 def status(api: Api = None, output: Form = Output.TABLE) -> None:
@@ -78,7 +85,7 @@ def status(api: Api = None, output: Form = Output.TABLE) -> None:
         show.as_json(found)
         return
     show.lines(
-        f"generation {found['generation']}, leader {found['leader'] or 'none'}, "
+        f"generation {found['generation']}, {_leader(found)}, database {found['database'] or 'unknown'}",
         f"{found['services']} services, containers: {found['containers_ready']} ready, "
         f"{found['containers_draining']} draining, {found['containers_not_placed']} not placed",
         *_exceptions(found),
@@ -89,6 +96,11 @@ def status(api: Api = None, output: Form = Output.TABLE) -> None:
         show.lines("no switch has connected: ovs-vsctl set-controller BRIDGE tcp:CONTROLLER:6653")
 
 
+def _leader(found: Any) -> str:
+    """Who leads, and in which epoch."""
+    return f"leader {found['leader']} in epoch {found['epoch']}" if found["leader"] else "no leader"
+
+
 def _exceptions(found: Any) -> list[str]:
     """What is not as it should be, a line each."""
     usual = ("ready", "draining", "unplaced")
@@ -96,6 +108,7 @@ def _exceptions(found: Any) -> list[str]:
     idle = found["services_without_containers"]
     lines = [f"further containers: {', '.join(others)}"] if others else []
     lines += [f"services without a container: {', '.join(idle)}"] if idle else []
+    lines += _broken_links(found)
     lines += [
         f"ejected: {each['service']}/{each['container']} until {each['until_ms']} ms: "
         f"{each['reason'] or 'failed connections'}"
@@ -106,6 +119,11 @@ def _exceptions(found: Any) -> list[str]:
         for each in found["demand"]
     ]
     return lines
+
+
+def _broken_links(found: Any) -> list[str]:
+    broken = found["links_with_problem"]
+    return [f"links that carry nothing: {broken} of {found['links']}"] if broken else []
 
 
 def diff(switch: AnySwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:

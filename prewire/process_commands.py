@@ -33,10 +33,11 @@ def up(settings: Settings) -> None:
     from prewire.up import NotUp, running
 
     ending = _ending()
+    method = "ssl" if settings.tls else "tcp"
     with running(settings) as children:
         show.lines(
             f"prewire is up. REST: {settings.api_url}, described at {settings.api_url}/docs",
-            f"Switches connect to tcp:{settings.controller_host}:{settings.controller_port}",
+            f"Switches connect to {method}:{settings.controller_host}:{settings.controller_port}",
             f"Metrics: http://{settings.metrics_host}:{settings.metrics_port}/metrics",
         )
         why = obstacle(settings)

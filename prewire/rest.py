@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Response
@@ -17,7 +18,16 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from gateway_lb import routes as gateway_lb_routes
 from gateway_lb.reports import DEFAULT_TICK_MS, ReportDesk
 from nib.database import Nib
-from prewire import __version__, explain_routes, problems, switch_routes
+from nib.tls import TlsFiles
+from prewire import (
+    __version__,
+    adopt_routes,
+    explain_routes,
+    fabric_routes,
+    problems,
+    status_routes,
+    switch_routes,
+)
 from prewire.api_measures import ApiMeasures, ReportMeasures, Timed
 from prewire.ports import check_free
 from prewire.settings import Settings
@@ -46,8 +56,8 @@ def application(nib: Nib, report_tick_ms: int = DEFAULT_TICK_MS) -> FastAPI:
     problems.install(app)
     _measure(app, desk)
     app.include_router(gateway_lb_routes.router(nib, desk))
-    app.include_router(switch_routes.router(nib))
-    app.include_router(explain_routes.router(nib))
+    for room in (status_routes, switch_routes, fabric_routes, adopt_routes, explain_routes):
+        app.include_router(room.router(nib))
     return app
 
 
@@ -70,7 +80,13 @@ def serve(settings: Settings) -> None:
             port=settings.api_port,
             log_config=None,
             access_log=False,
+            **_secured(settings.tls_files),
         )
+
+
+def _secured(files: TlsFiles | None) -> dict[str, Any]:
+    """What uvicorn is told for TLS; clients are asked for no certificate."""
+    return {} if files is None else {"ssl_certfile": files.cert, "ssl_keyfile": files.key}
 
 
 def _measure(app: FastAPI, desk: ReportDesk) -> None:

@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from nib.tls import TlsFiles
 from prewire.errors import CommandFailed
 
 _REMOTE: Final = r"^((unix|tcp|ssl):.+)?$"  # an OVSDB connection method, ovsdb(7); or nothing
@@ -82,6 +83,11 @@ class Settings(BaseSettings):
         le=60_000,
         description="how often the node agent counts connections, at most",
     )
+    tls: str = Field(
+        default="",
+        description="directory with cert.pem, privkey.pem and cacert.pem; OpenFlow, OVSDB and REST "
+        "then take TLS only; empty: no TLS",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least severe messages to log"
     )
@@ -95,13 +101,19 @@ class Settings(BaseSettings):
     def api_url(self) -> str:
         """Where clients on this machine reach the REST server."""
         host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
-        return f"http://{host}:{self.api_port}"
+        return f"{'https' if self.tls else 'http'}://{host}:{self.api_port}"
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """The certificates, not yet looked at; None: TLS is off."""
+        return TlsFiles(Path(self.tls).absolute()) if self.tls else None
 
     @property
     def environment(self) -> dict[str, str]:
         """These settings for a child process."""
         given = {name: getattr(self, name) for name in type(self).model_fields}
         given["nib"] = self.nib_remote
+        given["tls"] = self.tls and str(Path(self.tls).absolute())
         return {
             f"PREWIRE_{name.upper()}": str(value)
             for name, value in given.items()

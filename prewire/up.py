@@ -19,6 +19,7 @@ import httpx
 
 from nib.server import EmbeddedServer
 from prewire import processes
+from prewire.client import authority
 from prewire.errors import CommandFailed
 from prewire.node_ovs import obstacle
 from prewire.ports import check_free
@@ -64,7 +65,8 @@ def _start(settings: Settings, output: IO[bytes] | None, children: list[Child]) 
     for name in names:
         children.append(processes.start(name, [name], environment, output))
     deadline = time.monotonic() + _READY_SECONDS
-    with httpx.Client(base_url=settings.api_url, timeout=2) as client:
+    trusted = authority(settings.tls_files)
+    with httpx.Client(base_url=settings.api_url, timeout=2, verify=trusted) as client:
         while not _is_ready(client, leader):
             ended = processes.wait_any(children, _PACE_SECONDS)
             if ended is not None:

@@ -1,9 +1,7 @@
-"""Composes the pipeline: from the state database to the rules of one switch.
+"""Composes the pipeline: from the state database to the rules of one switch, unit by unit.
 
-Intent compiles in *units* (the base, a VIP, a container's address, a service) whose flows and
-groups never share a key, so that a change recompiles only the units it touches; recompiling
-everything gives the same (a property test holds that). Pure: reads a view of the database, returns
-values.
+Recompiling the units that a change touches gives the same as recompiling everything (a property
+test holds that). Pure: reads a view of the database, returns values.
 
 Must not know: what is installed, how it is sent.
 """
@@ -11,111 +9,26 @@ Must not know: what is installed, how it is sent.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from gateway_lb import neighbours, pipeline, replies
 from gateway_lb.endpoints import Placed
 from gateway_lb.health import health_iface
-from gateway_lb.placement import port_of
 from gateway_lb.replies import Front
-from nib.mirror import Lookups, RowChange
-from nib.records import Container, Port, Record, Service, SlotTable, Switch
+from nib.mirror import Lookups
+from nib.records import Container, Global, LocalSlots, Port, Service, SlotTable, Switch
 from openflow.values import Rules, merged
 from ryu_apps import forwarding
-
-
-class Unit(NamedTuple):
-    """What is compiled as one: its kind and the name or address of its object."""
-
-    kind: Literal["base", "vip", "host", "service"]
-    name: str = ""
-
-
-BASE: Final = Unit("base")
-
-
-def all_units(view: Lookups) -> set[Unit]:
-    """Every unit that the database's intent has rules for."""
-    units = {BASE}
-    for service in view.all(Service):
-        units |= {Unit("service", service.name), Unit("vip", service.vip)}
-    units.update(Unit("host", container.address) for container in view.all(Container))
-    return units
-
-
-def touched_units(change: RowChange, view: Lookups) -> set[Unit]:
-    """The units that a changed row can alter. view: the database after the change."""
-    return {unit for record in _sides(change) for unit in _units_of(record, view)}
-
-
-def _sides(change: RowChange) -> Iterator[Record]:
-    yield from (record for record in (change.old, change.new) if record is not None)
-
-
-def _units_of(record: Record, view: Lookups) -> Iterator[Unit]:
-    match record:
-        case Service():
-            yield Unit("service", record.name)
-            yield Unit("vip", record.vip)
-            for container in view.containers_of(record.name):
-                yield from _units_sharing(container, record, view)
-        case Container():
-            yield Unit("service", record.service)
-            yield from _units_sharing(record, view.get(Service, record.service), view)
-        case SlotTable():
-            yield Unit("service", record.service)
-        case Port():
-            yield from (Unit("service", name) for name in services_on(record, view))
-            if record.iface_id == health_iface(record.switch):
-                yield from (Unit("vip", service.vip) for service in view.all(Service))
-        case _:
-            pass
-
-
-def _units_sharing(container: Container, service: Service | None, view: Lookups) -> Iterator[Unit]:
-    """A container's address, and the services that have one of its ports there too.
-
-    service: its service. Where one is not there, gone or not heard of yet, it may share anything.
-    """
-    yield Unit("host", container.address)
-    for other in view.containers_at(container.address):
-        beside = view.get(Service, other.service)
-        if _may_share(_ports(container, service), _ports(other, beside)):
-            yield Unit("service", other.service)
-
-
-def _ports(container: Container, service: Service | None) -> set[tuple[str, int]] | None:
-    """Those that its service leads to; None where the service is not there."""
-    if service is None:
-        return None
-    return {(protocol, target) for _, protocol, target in service.targets(container)}
-
-
-def _may_share(one: set[tuple[str, int]] | None, other: set[tuple[str, int]] | None) -> bool:
-    return one is None or other is None or bool(one & other)
-
-
-def services_on(port: Port, view: Lookups) -> set[str]:
-    """The services that have a container behind this port."""
-    containers = view.containers_on_port(port.switch, port.name)
-    containers += view.containers_on_port(port.switch, str(port.number))
-    if port.iface_id is not None:
-        containers += view.containers_on_iface(port.iface_id)
-    return {container.service for container in containers}
+from ryu_apps.forwarding import StationAway, StationHere
+from ryu_apps.routing import fabric_of, fabric_ports
+from ryu_apps.stations import learned_addresses, located, own_addresses
+from ryu_apps.units import Unit, all_units
 
 
 def unit_rules(unit: Unit, view: Lookups, switch: Switch) -> Rules:
     """The rules of one unit in one switch; none where its object no longer exists."""
-    match unit.kind:
-        case "base":
-            return merged((forwarding.base_rules(), pipeline.base_rules()))
-        case "vip":
-            return _vip_rules(unit.name, view, switch)
-        case "host":
-            return _host_rules(unit.name, view, switch)
-        case "service":
-            return _service_rules(unit.name, view, switch)
+    return _COMPILED[unit.kind](unit.name, view, switch)
 
 
 def compile_state(view: Lookups, switch: Switch) -> dict[Unit, Rules]:
@@ -123,11 +36,59 @@ def compile_state(view: Lookups, switch: Switch) -> dict[Unit, Rules]:
     return {unit: unit_rules(unit, view, switch) for unit in all_units(view)}
 
 
+def _base_rules(_: str, view: Lookups, __: Switch) -> Rules:
+    row = view.get(Global, ())
+    database = int(row.database, 16) if row is not None and row.database else 0
+    return merged((forwarding.base_rules(database), pipeline.base_rules()))
+
+
+def _port_rules(_: str, view: Lookups, switch: Switch) -> Rules:
+    health = _health_port(view, switch)
+    between = [port.number for port in fabric_ports(switch.dpid, view)]
+    return forwarding.port_rules(between, None if health is None else health.number)
+
+
+def _route_rules(_: str, view: Lookups, switch: Switch) -> Rules:
+    fabric = fabric_of(view)
+    return Rules(
+        groups=tuple(
+            forwarding.route_group(
+                other.ct_zone, fabric.hops(switch.dpid, other.dpid), other.name or other.dpid
+            )
+            for other in sorted(view.all(Switch), key=lambda other: other.ct_zone)
+            if other.dpid != switch.dpid
+        )
+    )
+
+
+def _station_rules(mac: str, view: Lookups, switch: Switch) -> Rules:
+    return forwarding.station_rules(mac, _place(mac, view, switch), learned_addresses(mac, view))
+
+
+def _place(mac: str, view: Lookups, switch: Switch) -> StationHere | StationAway | None:
+    """Where a station is, as one switch sees it."""
+    port = located(mac, view)
+    if port is None:
+        return None
+    if port.switch == switch.dpid:
+        return StationHere(port.number, tuple(sorted(own_addresses(mac, view))))
+    away = view.get(Switch, port.switch)
+    if away is None:
+        return None
+    return StationAway(away.ct_zone, fabric_of(view).distance(switch.dpid, port.switch))
+
+
+def _health_port(view: Lookups, switch: Switch) -> Port | None:
+    """The node agent's port in this switch."""
+    port = view.port_with_iface(health_iface(switch.dpid))
+    return port if port is not None and port.switch == switch.dpid else None
+
+
 def _vip_rules(vip: str, view: Lookups, switch: Switch) -> Rules:
     if not view.services_at_vip(vip):
         return Rules()
-    port = view.port_with_iface(health_iface(switch.dpid))
-    if port is None or port.switch != switch.dpid or port.attached_mac is None:
+    port = _health_port(view, switch)
+    if port is None or port.attached_mac is None:
         return neighbours.vip_rules(vip)
     return neighbours.vip_rules(vip, (port.number, port.attached_mac))
 
@@ -153,20 +114,20 @@ def _service_rules(name: str, view: Lookups, switch: Switch) -> Rules:
     service = view.get(Service, name)
     if service is None:
         return Rules()
-    table = view.get(SlotTable, name)
     placed = [
-        _placed(container, view, switch)
+        Placed(container, _shared(container, view))
         for container in sorted(view.containers_of(name), key=lambda container: container.number)
     ]
-    return pipeline.service_rules(service, placed, table.slots if table else (), switch.ct_zone)
+    return pipeline.service_rules(service, placed, _slots(service, view, switch), switch.ct_zone)
 
 
-def _placed(container: Container, view: Lookups, switch: Switch) -> Placed:
-    port = port_of(container, view)
-    here = port is not None and port.switch == switch.dpid
-    return Placed(
-        container, port.number if port is not None and here else None, _shared(container, view)
-    )
+def _slots(service: Service, view: Lookups, switch: Switch) -> tuple[int, ...]:
+    """The slots for clients of this switch."""
+    local = view.get(LocalSlots, (service.name, switch.dpid))
+    if service.locality == "prefer" and local is not None:
+        return local.slots
+    table = view.get(SlotTable, service.name)
+    return table.slots if table else ()
 
 
 def _shared(container: Container, view: Lookups) -> frozenset[tuple[str, int]]:
@@ -177,3 +138,14 @@ def _shared(container: Container, view: Lookups) -> frozenset[tuple[str, int]]:
         for _, protocol, target in view.need(Service, each.service).targets(each)
     )
     return frozenset(port for port, count in leading.items() if count > 1)
+
+
+_COMPILED: Final[Mapping[str, Callable[[str, Lookups, Switch], Rules]]] = {
+    "base": _base_rules,
+    "ports": _port_rules,
+    "routes": _route_rules,
+    "station": _station_rules,
+    "vip": _vip_rules,
+    "host": _host_rules,
+    "service": _service_rules,
+}

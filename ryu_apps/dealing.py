@@ -1,40 +1,50 @@
-"""Dealing slots: from what is known of a service's containers to its next slot table.
+"""Dealing slots: from what is known of a service's containers to its next slot tables.
 
-Pure: a view of the database and the time in, a record out.
+One table of all containers; with locality also one for the clients of each switch, of the switch's
+own containers as long as one of them can take more, else of all.
 
-Must not know: flows, switches' connections, who saves the table.
+Pure: a view of the database and the time in, records out.
+
+Must not know: flows, switches' connections, who saves the tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container as Holding
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from gateway_lb.balance import service_standings
+from gateway_lb.balance import Standings, service_standings
+from gateway_lb.placement import port_of
 from gateway_lb.slots import slot_table
 from nib.mirror import Lookups
-from nib.records import Service, SlotTable
+from nib.records import LocalSlots, Service, SlotTable, Switch
 
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """A service's slot table (None: the service is gone), and when time alone changes it next."""
+    """A service's slot table (None: the service is gone), its slots for clients of each switch by
+    datapath id (none without locality), and when time alone changes them next."""
 
     table: SlotTable | None
     next_ms: int | None = None
+    local: Mapping[str, LocalSlots] = field(default_factory=dict)
 
 
 def deal(service: str, view: Lookups, now_ms: int, pinned: Holding[int] = frozenset()) -> Deal:
-    """What follows the table in the view, at a time in milliseconds since 1970.
+    """What follows the tables in the view, at a time in milliseconds since 1970.
 
     pinned: slots that must not move while their container may have any.
     """
-    if view.get(Service, service) is None:
+    known = view.get(Service, service)
+    if known is None:
         return Deal(None)
     before = view.get(SlotTable, service)
+    held = before.slots if before else ()
     standings = service_standings(service, view, now_ms)
-    slots = slot_table(before.slots if before else (), standings.weights, pinned)
-    return Deal(SlotTable(service, slots), standings.next_ms)
+    table = SlotTable(service, slot_table(held, standings.weights, pinned))
+    local = _local(known, standings, held, view) if known.locality == "prefer" else {}
+    return Deal(table, standings.next_ms, local)
 
 
 def next_slots(
@@ -49,3 +59,22 @@ def moved_slots(before: tuple[int, ...], after: tuple[int, ...]) -> int:
     if not before:
         return 0
     return sum(before[slot % len(before)] != number for slot, number in enumerate(after))
+
+
+def _local(
+    service: Service, standings: Standings, held: tuple[int, ...], view: Lookups
+) -> dict[str, LocalSlots]:
+    """For every switch that ever connected. held: the table that a switch without one of its own
+    has gone by."""
+    every = standings.weights
+    near: dict[str, dict[int, int]] = {}
+    for each in standings.items:
+        port = port_of(each.container, view)
+        if port is not None and each.weight:
+            near.setdefault(port.switch, {})[each.container.number] = each.weight
+    found = {}
+    for switch in view.all(Switch):
+        before = view.get(LocalSlots, (service.name, switch.dpid))
+        slots = slot_table(before.slots if before else held, near.get(switch.dpid) or every)
+        found[switch.dpid] = LocalSlots(service.name, switch.dpid, slots)
+    return found

@@ -54,7 +54,10 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What turns installed into desired. put_flows: added, or overwritten where the key exists."""
+    """What turns installed into desired. put_flows: added, or overwritten where the key exists.
+
+    overwritten: the keys of those that exist; it orders changes and is no part of them.
+    """
 
     add_groups: tuple[Group, ...] = ()
     modify_groups: tuple[Group, ...] = ()
@@ -64,9 +67,19 @@ class Changes:
     delete_meters: tuple[Meter, ...] = ()
     put_flows: tuple[Flow, ...] = ()
     delete_flows: tuple[Flow, ...] = ()
+    overwritten: frozenset[FlowKey] = field(default=frozenset(), compare=False)
 
     def __len__(self) -> int:
-        return sum(len(getattr(self, name)) for name in self.__slots__)
+        return (
+            len(self.add_groups)
+            + len(self.modify_groups)
+            + len(self.delete_groups)
+            + len(self.add_meters)
+            + len(self.modify_meters)
+            + len(self.delete_meters)
+            + len(self.put_flows)
+            + len(self.delete_flows)
+        )
 
 
 def desired_of(parts: Iterable[Rules]) -> Desired:
@@ -95,6 +108,11 @@ def diff(desired: Desired, installed: Installed, before: Desired | None = None) 
         {number: group for number, group in installed.groups.items() if is_our_group(number)},
         {number: meter for number, meter in installed.meters.items() if number in METER_IDS},
     )
+    put = tuple(
+        flow
+        for key, flow in desired.flows.items()
+        if not _same_flow(flow, installed.flows.get(key))
+    )
     return Changes(
         add_groups=_absent(desired.groups, installed.groups),
         modify_groups=_altered(desired.groups, installed.groups),
@@ -102,12 +120,9 @@ def diff(desired: Desired, installed: Installed, before: Desired | None = None) 
         add_meters=_absent(desired.meters, installed.meters),
         modify_meters=_altered(desired.meters, installed.meters),
         delete_meters=_unwanted(leaving.meters, desired.meters, installed.meters),
-        put_flows=tuple(
-            flow
-            for key, flow in desired.flows.items()
-            if not _same_flow(flow, installed.flows.get(key))
-        ),
+        put_flows=put,
         delete_flows=_unwanted(leaving.flows, desired.flows, installed.flows),
+        overwritten=frozenset(flow.key for flow in put if flow.key in installed.flows),
     )
 
 

@@ -1,12 +1,12 @@
 """The controller's own copy of the database, and what a change in it means for the rules.
 
 Takes batches of row changes; says which units they touch; keeps slot tables up to date. A change of
-intent or of a port deals slots at once. What is heard of containers (reports, checks, connections,
+intent or of a port, or a switch that comes or goes, deals slots at once. What is heard of containers (reports, checks, connections,
 ejections) only makes their service due: `tick` deals every service that is due, so that a thousand
 reports cost one deal. Time makes services due too.
 
 Slot tables are the controller's decision: they are computed here, and saved by whoever owns the
-database connection (`take_unsaved_slots`). Pure: no I/O; the time is an argument, in milliseconds
+database connection (`take_unsaved_slots`, `take_unsaved_local_slots`). Pure: no I/O; the time is an argument, in milliseconds
 since 1970.
 
 Must not know: switches' connections, what is installed, when ticks are.
@@ -17,15 +17,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias, cast
 
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Ejected, Health, Report
-from nib.records import Container, Port, Service, SlotTable, Switch
+from nib.records import Container, Key, LocalSlots, Port, Service, SlotTable, Switch
 from openflow.values import Rules
 from ryu_apps.activity import SlotActivity
 from ryu_apps.alarms import Alarms
-from ryu_apps.compile import Unit, all_units, services_on, touched_units, unit_rules
+from ryu_apps.compile import unit_rules
 from ryu_apps.dealing import deal, moved_slots
+from ryu_apps.units import Unit, all_units, services_on, touched_units
+
+Slots: TypeAlias = SlotTable | LocalSlots
 
 
 class Incremental:
@@ -38,7 +42,8 @@ class Incremental:
         self._due: set[str] = set()  # services, to be dealt on the next tick
         self._alarms: Alarms[str] = Alarms()  # when time makes a service due
         self._unsaved: dict[str, SlotTable | None] = {}
-        self._decided: dict[str, list[SlotTable]] = {}  # and not seen back yet
+        self._unsaved_local: dict[tuple[str, str], LocalSlots | None] = {}
+        self._decided: dict[Key, list[Slots]] = {}  # and not seen back yet
         self._moved: Counter[str] = Counter()
 
     def absorb(self, changes: Iterable[RowChange], generation: int, now_ms: int) -> set[Unit]:
@@ -98,8 +103,13 @@ class Incremental:
         unsaved, self._unsaved = self._unsaved, {}
         return unsaved
 
+    def take_unsaved_local_slots(self) -> Mapping[tuple[str, str], LocalSlots | None]:
+        """The same of slots for the clients of one switch, by (service name, datapath id)."""
+        unsaved, self._unsaved_local = self._unsaved_local, {}
+        return unsaved
+
     def take_moved_slots(self) -> Mapping[str, int]:
-        """How many slots moved by service, since last asked."""
+        """How many slots moved by service, since last asked; with locality in all switches."""
         moved, self._moved = self._moved, Counter()
         return moved
 
@@ -108,8 +118,8 @@ class Incremental:
 
         Those come back from the database late. An old one must not undo what was decided since.
         """
-        if isinstance(change.record, SlotTable):
-            decided = self._decided.get(change.record.service, [])
+        if isinstance(change.record, SlotTable | LocalSlots):
+            decided = self._decided.get(change.record.key, [])
             if change.new in decided:
                 del decided[: decided.index(change.new) + 1]
                 return True
@@ -121,8 +131,11 @@ class Incremental:
         match change.record:
             case Service(name=name):
                 return {name}
-            case Container(service=name) | SlotTable(service=name):
+            case Container(service=name) | SlotTable(service=name) | LocalSlots(service=name):
                 return {name}
+            case Switch() if change.old is None or change.new is None:
+                every = self.view.all(Service)
+                return {service.name for service in every if service.locality == "prefer"}
             case Port():
                 sides = (side for side in (change.old, change.new) if isinstance(side, Port))
                 return set().union(*(services_on(side, self.view) for side in sides))
@@ -143,16 +156,32 @@ class Incremental:
         held = self.view.get(SlotTable, name)
         dealt = deal(name, self.view, now_ms, self._pinned(name, held, now_ms))
         self._alarms.set(name, self._next_ms(name, dealt.next_ms, now_ms))
-        if dealt.table == held:
-            return set()
-        self.view.apply(RowChange(held, dealt.table))
-        self._unsaved[name] = dealt.table
-        if dealt.table is None:
-            self._decided.pop(name, None)
+        before = {each.switch: each for each in self.view.local_slots_of(name)}
+        changed = self._decide(held, dealt.table, counted=not dealt.local)
+        for dpid in before.keys() | dealt.local.keys():
+            changed |= self._decide(before.get(dpid), dealt.local.get(dpid))
+        return {Unit("service", name)} if changed else set()
+
+    def _decide(self, held: Slots | None, dealt: Slots | None, *, counted: bool = True) -> bool:
+        """Have a table in the place of another; whether it says anything else.
+
+        counted: whether clients go by it.
+        """
+        record = held if dealt is None else dealt
+        if record is None or held == dealt:
+            return False
+        self.view.apply(RowChange(held, dealt))
+        if isinstance(record, SlotTable):
+            self._unsaved[record.service] = cast("SlotTable | None", dealt)
         else:
-            self._decided.setdefault(name, []).append(dealt.table)
-            self._moved[name] += moved_slots(held.slots if held else (), dealt.table.slots)
-        return {Unit("service", name)}
+            self._unsaved_local[record.key] = cast("LocalSlots | None", dealt)
+        if dealt is None:
+            self._decided.pop(record.key, None)
+        else:
+            self._decided.setdefault(dealt.key, []).append(dealt)
+        if dealt is not None and held is not None and counted:
+            self._moved[dealt.service] += moved_slots(held.slots, dealt.slots)
+        return True
 
     def _pinned(self, name: str, held: SlotTable | None, now_ms: int) -> frozenset[int]:
         affinity_ms = self._affinity_ms(name)

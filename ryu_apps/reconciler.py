@@ -23,7 +23,7 @@ from nib.records import Switch
 from nib.watch import Batch
 from ryu_apps import framework, reports, rows
 from ryu_apps.audits import Audits
-from ryu_apps.compile import Unit
+from ryu_apps.units import Unit
 from ryu_apps.connected import Connected
 from ryu_apps.context import ControllerContext
 from ryu_apps.deadlines import Deadlines

@@ -15,10 +15,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gateway_lb.balance import Standing, Standings, service_standings
+from gateway_lb.connections import open_connections
 from gateway_lb.verdicts import STATES
 from nib.database import Nib
 from nib.mirror import Lookups
-from nib.observed import Connections
 from nib.records import Service, SlotTable
 from ryu_apps.ticks import now_ms
 
@@ -69,7 +69,7 @@ class _Families:
         )
         self._open = GaugeMetricFamily(
             "prewire_container_connections",
-            "Connections of the container that are open, as its switch tracks them.",
+            "Connections of the container that are open, as the switches track them.",
             labels=_CONTAINER,
         )
         self._state = GaugeMetricFamily(
@@ -110,9 +110,9 @@ class _Families:
         self._add_states(self._state, labels, [standing.state])
         if standing.inflight is not None:
             self._inflight.add_metric(labels, standing.inflight)
-        connections = view.get(Connections, standing.container.key)
+        connections = open_connections(standing.container.key, view)
         if connections is not None:
-            self._open.add_metric(labels, connections.open)
+            self._open.add_metric(labels, connections)
 
     def _add_states(
         self, family: GaugeMetricFamily, labels: list[str], found: Iterable[str]

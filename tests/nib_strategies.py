@@ -31,6 +31,9 @@ from nib.records import (
     ON_EMPTY,
     RECORD_CLASSES,
     Global,
+    Host,
+    Link,
+    LocalSlots,
     Port,
     Record,
     Service,
@@ -134,6 +137,26 @@ def save_table(table: SlotTable) -> Callable[[Draft], object]:
     return lambda draft: draft.put(table) if draft.get(Service, table.service) else None
 
 
+def save_local_table(table: LocalSlots) -> Callable[[Draft], object]:
+    return lambda draft: draft.put(table) if draft.get(Service, table.service) else None
+
+
+def put_link(link: Link) -> Callable[[Draft], object]:
+    return lambda draft: draft.put(link)
+
+
+def delete_link(key: tuple[str, str]) -> Callable[[Draft], object]:
+    return lambda draft: draft.delete(Link, key)
+
+
+def put_host(host: Host) -> Callable[[Draft], object]:
+    return lambda draft: draft.put(host)
+
+
+def delete_host(mac: str) -> Callable[[Draft], object]:
+    return lambda draft: draft.delete(Host, mac)
+
+
 def change_nothing(_given: None) -> Callable[[Draft], object]:
     return lambda _draft: None
 
@@ -216,6 +239,65 @@ def histories(draw: st.DrawFn) -> list[Edit]:
     registered = draw(st.lists(container_edits, min_size=1, max_size=8))
     after = draw(st.lists(edits, max_size=4))
     return [*placed, *moved, *offered, *registered, *after]
+
+
+# -------------------------------------------------------------- links, learned hosts, local slots
+
+# The ports that join the two switches: as many at each.
+TRUNKS: Final = ("t1", "t2")
+_HOSTS: Final = range(1, 4)
+
+
+def trunk_port(switch: str, name: str) -> Port:
+    """A port that leads to the other switch, up, with a number that no station's port has."""
+    number = 100 + TRUNKS.index(name)
+    mac = f"02:00:00:00:{int(switch, 16):02x}:{number:02x}"
+    return Port(switch, name, number, mac, up=True)
+
+
+def link_of(switch: str, name: str) -> Link:
+    """What leaves a switch by one of the trunks arrives at the other switch's port of that name."""
+    return Link(switch, name, THERE if switch == HERE else HERE, name)
+
+
+_trunks = st.tuples(st.sampled_from((HERE, THERE)), st.sampled_from(TRUNKS))
+_host_macs = st.integers(1, len(_HOSTS)).map(lambda n: f"02:00:00:00:02:{n:02x}")
+hosts = st.builds(
+    Host,
+    mac=_host_macs,
+    switch=st.sampled_from((HERE, THERE)),
+    port=stations.map(lambda station: f"v{station}"),
+    addresses=st.frozensets(
+        st.sampled_from(("10.0.2.1", "10.0.2.2", "fe80::2", "fd00::2")), max_size=3
+    ),
+)
+local_tables = st.builds(
+    LocalSlots,
+    service=st.sampled_from(_NAMES),
+    switch=st.sampled_from((HERE, THERE)),
+    slots=st.sampled_from(((), (1,) * 64, (1, 2) * 32)),
+)
+
+# What discovery learns of a fabric; for tests of more than one switch, beside `edits`.
+fabric_edits = st.one_of(
+    _edits(put_link, _trunks.map(lambda trunk: link_of(*trunk))),
+    _edits(delete_link, _trunks),
+    _edits(put_port, st.builds(replace, _trunks.map(lambda t: trunk_port(*t)), up=st.booleans())),
+    _edits(put_host, hosts),
+    _edits(delete_host, _host_macs),
+)
+
+
+@st.composite
+def fabric_histories(draw: st.DrawFn) -> list[Edit]:
+    """As `histories`, with two switches that are linked, and hosts that nobody registered."""
+    trunks = [(switch, name) for switch in (HERE, THERE) for name in TRUNKS]
+    return [
+        *[Edit(put_port, trunk_port(*trunk)) for trunk in trunks],
+        *[Edit(put_link, link_of(*trunk)) for trunk in trunks],
+        *draw(histories()),
+        *draw(st.lists(fabric_edits, max_size=6)),
+    ]
 
 
 # ------------------------------------------------------- services with every field, either family

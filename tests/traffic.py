@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway_lb.families import IPV6, PROTOCOLS, Family, family_of
 from gateway_lb.neighbours import VIP_MAC
-from nib.records import Service
+from nib.records import Host, Port, Service
 from openflow import tables
 from openflow.conntrack import Conntrack
 from openflow.fields import FIELDS, MAC
@@ -20,10 +20,10 @@ from openflow.index import Index
 from openflow.interpreter import Choose, Sent, choose_by_hash, run
 from openflow.packet import ACK, SYN, SYN_ACK, Packet, packet_text
 from openflow.packet import packet as packet_of
-from openflow.values import CONTROLLER, NORMAL, Resubmit, Rules
+from openflow.values import CONTROLLER, Resubmit, Rules
 
-# By which port replies of containers behind other switches come in.
-TRUNK: Final = 60
+# By which port what is for other switches leaves, and comes in from there.
+TRUNK: Final = 100
 
 _INSIDE: Final = ("reg", "ct_", "metadata", "pkt_mark", "in_port")
 
@@ -45,13 +45,17 @@ class Wire:
         return Wire(rules, self.conntrack)
 
     def send(self, packet: Packet, choose: Choose = choose_by_hash) -> Sent | None:
-        """Where the packet leaves; None: dropped. It never leaves twice, nor loops."""
+        """Where the packet leaves; None: dropped. It never leaves twice, nor loops.
+
+        What the controller is told besides does not count.
+        """
         result = run(self.index, packet, self.conntrack, choose=choose)
         assert not result.errors, f"{packet_text(packet)}: {result.errors}"
         assert len(result.steps) <= _MOST_STEPS, f"{packet_text(packet)} loops"
-        assert len(result.outputs) <= 1, f"{packet_text(packet)} leaves more than once"
+        leaving = [sent for sent in result.outputs if sent.port != CONTROLLER]
+        assert len(leaving) <= 1, f"{packet_text(packet)} leaves more than once"
         self.conntrack = result.conntrack
-        return result.outputs[0] if result.outputs else None
+        return next(iter((*leaving, *result.outputs)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +71,15 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """To whom a packet was delivered: all that identifies a container to the wire. port: None where
-    it is forwarded as a switch does."""
+    """To whom a packet was delivered, as the wire shows it, and by which port it left.
+
+    That is TRUNK where the container is behind another switch.
+    """
 
     mac: str
     address: str
     port_number: int
-    port: int | None
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ class Dialogue:
             MAC.show(sent.packet["eth_dst"]),
             FIELDS[self.family.dst].form.show(sent.packet[self.family.dst]),
             sent.packet[f"{self.protocol}_dst"],
-            None if sent.port == NORMAL else sent.port,
+            sent.port,
         )
 
     def given(self, flags: int) -> Packet:
@@ -154,7 +160,7 @@ class Dialogue:
         """A packet of the container."""
         return self._packet(
             flags,
-            in_port=TRUNK if by.port is None else by.port,
+            in_port=by.port,
             eth_src=by.mac,
             eth_dst=self.client.mac,
             src=(by.address, by.port_number),
@@ -174,6 +180,12 @@ class Dialogue:
         if self.protocol == "tcp":
             fields["tcp_flags"] = flags
         return packet_of(eth_type=self.family.eth_type, ip_proto=PROTOCOLS[self.protocol], **fields)
+
+
+def client_rows(client: Client, switch: str) -> tuple[Port, Host]:
+    """The client's port, and the client as it was heard there."""
+    port = Port(switch, "client", client.in_port, "02:00:00:00:0a:01", up=True)
+    return port, Host(client.mac, switch, port.name, frozenset({client.address, client.address6}))
 
 
 def same_outside(one: Packet, other: Packet) -> bool:

@@ -9,10 +9,11 @@ It knows nothing of Mininet, Open vSwitch or processes, and does no I/O.
 
 import ipaddress
 import re
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from topologies.checks import check_address, check_address6, check_unique, ipv4_network
+from topologies.errors import SpecError
 
 PREFIX = "pw-"
 MAX_INTERFACE_NAME = 15
@@ -22,12 +23,8 @@ MAX_SWITCH_PORT = 0xFEFF  # OFPP_MAX is 0xffffff00, but Open vSwitch numbers por
 Role = Literal["client", "gateway", "container"]
 
 _NODE_NAME = re.compile(r"[a-z][a-z0-9]*\Z")
-_SUBNET6 = ipaddress.IPv6Network("fd70:77::/64")  # of single_switch
+_SUBNET6 = ipaddress.IPv6Network("fd70:77::/64")  # of numbered hosts
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
-
-
-class SpecError(ValueError):
-    """A network value that cannot be built; the text names the field and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +45,9 @@ class HostSpec:
 
     def __post_init__(self) -> None:
         _check_node_name("host name", self.name)
-        _check_address(self)
-        _check_address6(self)
+        check_address(self.name, self.address, self.prefix_len)
+        if self.address6 is not None:
+            check_address6(self.name, self.address6, self.prefix_len6)
         if not _MAC.match(self.mac) or int(self.mac[:2], 16) & 1:
             raise SpecError(
                 f"mac of {self.name}: {self.mac!r} is not a unicast MAC in lower-case hex"
@@ -124,11 +122,11 @@ class NetworkSpec:
             raise SpecError("switches: a network needs at least one")
         hosts = [host.name for host in self.hosts]
         switches = [switch.name for switch in self.switches]
-        _check_unique("name", hosts + switches)
-        _check_unique("address", [host.address for host in self.hosts])
-        _check_unique("address6", [host.address6 for host in self.hosts if host.address6])
-        _check_unique("mac", [host.mac for host in self.hosts])
-        _check_unique("dpid", [switch.dpid_hex16 for switch in self.switches])
+        check_unique("name", hosts + switches)
+        check_unique("address", [host.address for host in self.hosts])
+        check_unique("address6", [host.address6 for host in self.hosts if host.address6])
+        check_unique("mac", [host.mac for host in self.hosts])
+        check_unique("dpid", [switch.dpid_hex16 for switch in self.switches])
         _check_links(self)
 
     @property
@@ -151,6 +149,27 @@ class NetworkSpec:
             if host.name == name:
                 return host
         raise KeyError(f"no host {name!r}; hosts are {', '.join(h.name for h in self.hosts)}")
+
+    @property
+    def trunks(self) -> tuple[LinkSpec, ...]:
+        """The links between switches."""
+        switches = {switch.name for switch in self.switches}
+        return tuple(link for link in self.links if {link.a, link.b} <= switches)
+
+    def trunks_between(self, a: str, b: str) -> tuple[LinkSpec, ...]:
+        """The links that join two switches. Raises KeyError where there is none."""
+        found = tuple(link for link in self.trunks if {link.a, link.b} == {a, b})
+        if not found:
+            raise KeyError(f"no link between {a!r} and {b!r}")
+        return found
+
+    def switch(self, name: str) -> SwitchSpec:
+        """Raises KeyError for a name that is no switch."""
+        for switch in self.switches:
+            if switch.name == name:
+                return switch
+        known = ", ".join(switch.name for switch in self.switches)
+        raise KeyError(f"no switch {name!r}; switches are {known}")
 
     def switch_port(self, host: str) -> tuple[SwitchSpec, int]:
         """The switch and the OpenFlow port number that `host` is plugged into."""
@@ -186,6 +205,24 @@ def interface_name(node: str, port: int) -> str:
     return f"{PREFIX}{node}-eth{port}"
 
 
+def numbered_host(
+    name: str,
+    number: int,
+    role: Role,
+    subnet: ipaddress.IPv4Network,
+    http_port: int | None = None,
+) -> HostSpec:
+    """A host whose addresses all end with its number (below 65536)."""
+    mac = f"02:70:77:00:{number >> 8:02x}:{number & 0xFF:02x}"
+    v4, v6 = str(subnet[number]), str(_SUBNET6[number])
+    return HostSpec(name, v4, subnet.prefixlen, mac, role, http_port, v6, _SUBNET6.prefixlen)
+
+
+def container(n: int, subnet: ipaddress.IPv4Network, http_port: int = 8080) -> HostSpec:
+    """Container `cN`, host number 10 + N."""
+    return numbered_host(f"c{n}", 10 + n, "container", subnet, http_port)
+
+
 def single_switch(
     containers: int = 3,
     *,
@@ -200,31 +237,19 @@ def single_switch(
 
     Raises SpecError when the network is too small or `containers` is negative.
     """
-    subnet = _ipv4_network(network)
+    subnet = ipv4_network(network)
     if containers < 0:
         raise SpecError(f"containers: {containers} is negative")
     if containers + 11 >= subnet.num_addresses:
         raise SpecError(f"network: {network} has no room for {containers} containers; widen it")
 
-    def host(name: str, number: int, role: Role, port: int | None = None) -> HostSpec:
-        mac = f"02:70:77:00:{number >> 8:02x}:{number & 0xFF:02x}"
-        v4, v6 = str(subnet[number]), str(_SUBNET6[number])
-        return HostSpec(name, v4, subnet.prefixlen, mac, role, port, v6, _SUBNET6.prefixlen)
-
     hosts = (
-        host("client", 1, "client"),
-        host("gateway", 2, "gateway"),
-        *(host(f"c{n}", 10 + n, "container", http_port) for n in range(1, containers + 1)),
+        numbered_host("client", 1, "client", subnet),
+        numbered_host("gateway", 2, "gateway", subnet),
+        *(container(n, subnet, http_port) for n in range(1, containers + 1)),
     )
     links = tuple(LinkSpec(h.name, "s1", 0, port) for port, h in enumerate(hosts, start=1))
     return NetworkSpec(hosts, (SwitchSpec("s1", dpid),), links)
-
-
-def _ipv4_network(text: str) -> ipaddress.IPv4Network:
-    try:
-        return ipaddress.IPv4Network(text)
-    except ValueError as error:
-        raise SpecError(f"network: {error}") from error
 
 
 def _check_node_name(field: str, name: str) -> None:
@@ -238,43 +263,13 @@ def _check_node_name(field: str, name: str) -> None:
         )
 
 
-def _check_address(host: HostSpec) -> None:
-    try:
-        interface = ipaddress.IPv4Interface(f"{host.address}/{host.prefix_len}")
-    except ValueError as error:
-        raise SpecError(f"address of {host.name}: {error}") from error
-    network = interface.network
-    if interface.ip in (network.network_address, network.broadcast_address):
-        raise SpecError(f"address of {host.name}: {interface} is not a host address")
-
-
-def _check_address6(host: HostSpec) -> None:
-    if host.address6 is None:
-        return
-    try:
-        interface = ipaddress.IPv6Interface(f"{host.address6}/{host.prefix_len6}")
-    except ValueError as error:
-        raise SpecError(f"address6 of {host.name}: {error}") from error
-    ip = interface.ip
-    if ip == interface.network.network_address or ip.is_multicast or ip.is_link_local:
-        raise SpecError(f"address6 of {host.name}: {interface} is not a host address")
-    if str(ip) != host.address6:
-        raise SpecError(f"address6 of {host.name}: {host.address6!r} is to be written {ip}")
-
-
-def _check_unique(field: str, values: Iterable[str]) -> None:
-    for value, count in Counter(values).items():
-        if count > 1:
-            raise SpecError(f"{field}: {value!r} is used {count} times; each must be its own")
-
-
 def _check_links(spec: NetworkSpec) -> None:
     hosts = {host.name for host in spec.hosts}
     switches = {switch.name for switch in spec.switches}
     ends = [end for link in spec.links for end in link.ends()]
     for name, port in ends:
         _check_link_end(name, port, hosts, switches)
-    _check_unique("link end", [interface_name(*end) for end in ends])
+    check_unique("link end", [interface_name(*end) for end in ends])
     for link in spec.links:
         if link.a in hosts and link.b in hosts:
             raise SpecError(f"link: {link.a} to {link.b} joins two hosts; put a switch between")

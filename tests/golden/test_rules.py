@@ -12,26 +12,30 @@ from gateway_lb.health import health_iface
 from gateway_lb.intent import put_container, put_service
 from nib.mirror import RowChange
 from nib.policy import Ejection, ExtraPort
-from nib.records import Container, Port, Record, Service, Switch
+from nib.records import Container, Host, Link, Port, Record, Service, Switch
 from openflow.text import actions_text, rules_text
 from openflow.values import Group, Rules
-from ryu_apps.compile import BASE, Unit, unit_rules
+from ryu_apps.compile import unit_rules
 from ryu_apps.dealing import next_slots
+from ryu_apps.units import BASE, PORTS, ROUTES, Unit
 from tests.nib_strategies import (
     HERE,
     THERE,
+    TRUNKS,
     Database,
     Edit,
     address_of,
     drain,
+    link_of,
     port_of_station,
     put_port,
     registration,
+    trunk_port,
 )
 
 WEB = Edit(put_service, Service("web", "10.0.0.100", 80))
 DNS = Edit(put_service, Service("dns", "10.0.0.53", 53, "udp"))
-PORTS = [Edit(put_port, port_of_station(1)), Edit(put_port, port_of_station(2))]
+PLACES = [Edit(put_port, port_of_station(1)), Edit(put_port, port_of_station(2))]
 ELSEWHERE = Edit(put_port, port_of_station(3, THERE))
 
 
@@ -44,15 +48,15 @@ def containers(service: str, *stations: int) -> list[Edit]:
 FEATURES: dict[str, tuple[Unit, list[Edit]]] = {
     "base": (BASE, []),
     "vip": (Unit("vip", "10.0.0.100"), [WEB]),
-    "host": (Unit("host", address_of(1)), [*PORTS, WEB, *containers("web", 1)]),
+    "host": (Unit("host", address_of(1)), [*PLACES, WEB, *containers("web", 1)]),
     "tcp_service_with_a_container_behind_another_switch": (
         Unit("service", "web"),
-        [*PORTS, ELSEWHERE, WEB, *containers("web", 1, 2, 3)],
+        [*PLACES, ELSEWHERE, WEB, *containers("web", 1, 2, 3)],
     ),
-    "udp_service": (Unit("service", "dns"), [*PORTS, DNS, *containers("dns", 1, 2)]),
+    "udp_service": (Unit("service", "dns"), [*PLACES, DNS, *containers("dns", 1, 2)]),
     "draining_container": (
         Unit("service", "web"),
-        [*PORTS, WEB, *containers("web", 1, 2), Edit(drain, (("web", "c1"), 60.0))],
+        [*PLACES, WEB, *containers("web", 1, 2), Edit(drain, (("web", "c1"), 60.0))],
     ),
     "service_without_containers": (Unit("service", "web"), [WEB]),
 }
@@ -66,6 +70,28 @@ TWIN = Service("api", "10.0.0.101", 80, number=3)
 TWIN_C1 = replace(C1, service="api", number=4)
 HEALTH = Port(HERE, "health", 70, "02:00:00:00:00:70", health_iface(HERE), "02:70:77:00:00:02")
 
+FABRIC: list[Record] = [
+    *(trunk_port(switch, name) for switch in (HERE, THERE) for name in TRUNKS),
+    *(link_of(switch, name) for switch in (HERE, THERE) for name in TRUNKS),
+    Switch(THERE, 2, "s2", connected=True),
+]
+HOST = Host("02:00:00:00:02:01", THERE, "v8", frozenset({"10.0.2.1", "fd00::2"}))
+HOST_PORT = Port(THERE, "v8", 8, "02:00:00:00:02:08", up=True)
+HEARD = Host("02:00:00:00:02:01", HERE, "v1", frozenset({"10.0.2.1", "fd00::2", "fe80::2"}))
+
+# Five switches in a ring: s1 is beside s2 and s5.
+_RING = [f"{number:016x}" for number in range(1, 6)]
+RING: list[Record] = []
+for _left, _right in zip(_RING, _RING[1:] + _RING[:1], strict=True):
+    for _here, _name, _there, _other in ((_left, "r", _right, "l"), (_right, "l", _left, "r")):
+        _number = 1 if _name == "l" else 2
+        _zone = int(_here, 16)
+        RING += [
+            Switch(_here, _zone, f"s{_zone}", connected=True),
+            Port(_here, _name, _number, f"02:00:00:00:0{_zone}:0{_number}", up=True),
+            Link(_here, _name, _there, _other),
+        ]
+
 ROWS: dict[str, tuple[Unit, list[Record]]] = {
     "vip_ipv6": (Unit("vip", SERVICE6.vip), [SERVICE6]),
     "vip_with_a_health_port": (Unit("vip", SERVICE.vip), [SERVICE, HEALTH]),
@@ -75,6 +101,12 @@ ROWS: dict[str, tuple[Unit, list[Record]]] = {
         Unit("host", C1.address),
         [replace(SERVICE, mode="stateless"), C1],
     ),
+    "ports_between_switches": (PORTS, [*FABRIC, SERVICE, HEALTH]),
+    "routes_several": (ROUTES, FABRIC),
+    "routes_one_and_its_detour": (ROUTES, RING),
+    "station_here": (Unit("station", C1.mac), [SERVICE, C1]),
+    "station_elsewhere": (Unit("station", HOST.mac), [*FABRIC, HOST_PORT, HOST]),
+    "station_heard_here": (Unit("station", HEARD.mac), [HEARD]),
     "service_ipv6": (Unit("service", "web"), [SERVICE6, C1_6]),
     "service_of_several_ports": (
         Unit("service", "web"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from nib.database import Nib
 from nib.errors import NibError, SchemaMismatch, ServerError
-from nib.records import Container, Service, SlotTable
+from nib.observed import Connections
+from nib.records import Container, Global, Leader, Service, SlotTable
 from nib.rows import packaged_schema, packaged_version, schema_path
 from nib.server import EmbeddedServer, backup, convert, init, schema_version
 
@@ -35,27 +37,14 @@ def make_older(path: Path) -> None:
     )
 
 
-def make_1_0_0(path: Path) -> None:
-    """A database as prewire made it before load balancing had policies, with rows in it."""
-    schema = Path(__file__).with_name("prewire-1.0.0.ovsschema")
+def make_released(path: Path, version: str, rows: list[tuple[str, dict[str, object]]]) -> None:
+    """A database as that version of prewire made it, with these rows; a service is `web`."""
+    schema = Path(__file__).with_name(f"prewire-{version}.ovsschema")
     subprocess.run(["ovsdb-tool", "create", str(path), str(schema)], check=True)
-    service = {"name": "web", "vip": "10.0.0.100", "port": 80, "protocol": "tcp"}
-    place = {"switch": "00000000000000a1", "switch_port": "s1-eth1"}
-    container = {
-        "id": "c1", "address": "10.0.0.1", "port": 8080, "mac": "0a:00:00:00:00:01",
-        "state": "ready", "service": ["named-uuid", "web"],
-    }  # fmt: skip
-    drains = {"id": "c2", "state": "draining", "drain_until_ms": 2**41, "iface_id": "pod-2"}
-    rows = [
-        ("Global", {"generation": 5, "next_number": 9}, None),
-        ("Service", service | {"number": 7, "generation": 4}, "web"),
-        ("Container", container | place | {"number": 8, "generation": 5}, None),
-        ("Container", container | drains | {"number": 3, "generation": 5}, None),
-        ("Slot_Table", {"service": "web", "slots": " ".join(["8"] * 64)}, None),
-    ]
     inserts = [
-        {"op": "insert", "table": table, "row": row} | ({"uuid-name": name} if name else {})
-        for table, row, name in rows
+        {"op": "insert", "table": table, "row": row}
+        | ({"uuid-name": "web"} if table == "Service" else {})
+        for table, row in rows
     ]
     done = subprocess.run(
         ["ovsdb-tool", "transact", str(path), json.dumps(["Prewire", *inserts])],
@@ -64,6 +53,40 @@ def make_1_0_0(path: Path) -> None:
         text=True,
     )
     assert "error" not in done.stdout
+
+
+SERVICE_ROW = {"name": "web", "vip": "10.0.0.100", "port": 80, "protocol": "tcp"}
+CONTAINER_ROW = {
+    "id": "c1", "address": "10.0.0.1", "port": 8080, "mac": "0a:00:00:00:00:01",
+    "state": "ready", "service": ["named-uuid", "web"],
+}  # fmt: skip
+PLACE = {"switch": "00000000000000a1", "switch_port": "s1-eth1"}
+
+
+def make_1_0_0(path: Path) -> None:
+    """A database as prewire made it before load balancing had policies, with rows in it."""
+    drains = {"id": "c2", "state": "draining", "drain_until_ms": 2**41, "iface_id": "pod-2"}
+    rows: list[tuple[str, dict[str, object]]] = [
+        ("Global", {"generation": 5, "next_number": 9}),
+        ("Service", SERVICE_ROW | {"number": 7, "generation": 4}),
+        ("Container", CONTAINER_ROW | PLACE | {"number": 8, "generation": 5}),
+        ("Container", CONTAINER_ROW | drains | {"number": 3, "generation": 5}),
+        ("Slot_Table", {"service": "web", "slots": " ".join(["8"] * 64)}),
+    ]
+    make_released(path, "1.0.0", rows)
+
+
+def make_1_1_0(path: Path) -> None:
+    """A database as prewire made it before there were several switches, with rows in it."""
+    about = {"service": "web", "container": "c1"}
+    rows: list[tuple[str, dict[str, object]]] = [
+        ("Global", {"generation": 5, "next_number": 9}),
+        ("Service", SERVICE_ROW | {"number": 7, "generation": 4, "policy": "least_inflight"}),
+        ("Container", CONTAINER_ROW | PLACE | {"number": 8, "generation": 5, "weight": 3}),
+        ("Connections", about | {"open": 5, "at_ms": 2**41}),
+        ("Leader", {"epoch": 7, "controller": "one"}),
+    ]
+    make_released(path, "1.1.0", rows)
 
 
 def services_in(state_dir: Path) -> list[str]:
@@ -181,6 +204,60 @@ def test_rows_of_version_1_0_0_keep_their_meaning(state_dir: Path) -> None:
         with Nib(server.remote, "other") as other, other.view() as mirror:
             assert mirror.need(Service, "web") == replace(changed, number=7, generation=6)
             assert mirror.need(Container, ("web", "c1")).weight == 0
+
+
+def test_rows_of_version_1_1_0_keep_their_meaning(state_dir: Path) -> None:
+    path = state_dir / "nib.db"
+    make_1_1_0(path)
+    assert convert(path).old == "1.1.0"
+    with EmbeddedServer(state_dir) as server, Nib(server.remote, "test") as nib:
+        with nib.view() as mirror:
+            web = mirror.need(Service, "web")
+            assert web == replace(WEB, number=7, generation=4, policy="least_inflight")
+            assert web.locality == "none"
+            assert mirror.all(Connections) == (Connections("web", "c1", 5, 2**41, ""),)
+            assert mirror.all(Leader) == (Leader(7, "one", beat=0),)
+        counted = Connections("web", "c1", 6, 2**41, "00000000000000a1")
+        nib.write(lambda draft: draft.put(counted)).result(WAIT_S)
+        nib.write(lambda draft: draft.put(replace(WEB, locality="prefer"))).result(WAIT_S)
+        nib.write(lambda draft: draft.put(Leader(8, "two", 1))).result(WAIT_S)
+        with Nib(server.remote, "other") as other, other.view() as mirror:
+            assert mirror.need(Service, "web").locality == "prefer"
+            assert {count.open for count in mirror.connections_of("web", "c1")} == {5, 6}
+            assert mirror.all(Leader) == (Leader(8, "two", 1),)
+
+
+@pytest.mark.parametrize("make", [make_1_0_0, make_1_1_0])
+def test_an_upgraded_database_gets_a_name_that_it_keeps(
+    state_dir: Path, make: Callable[[Path], None]
+) -> None:
+    """What tells it from another database, in which the same generations mean other things."""
+    path = state_dir / "nib.db"
+    make(path)
+    convert(path)
+    seen = []
+    for _ in range(2):
+        with (
+            EmbeddedServer(state_dir) as server,
+            Nib(server.remote, "test") as nib,
+            nib.view() as mirror,
+        ):
+            seen.append(mirror.need(Global, ()))
+    assert seen[0] == seen[1]
+    assert (seen[0].generation, seen[0].next_number) == (5, 9)
+    assert len(seen[0].database) == 8
+
+
+def test_databases_have_different_names(state_dir: Path) -> None:
+    names = set()
+    for place in ("a", "b"):
+        with (
+            EmbeddedServer(state_dir / place) as server,
+            Nib(server.remote, "test") as nib,
+            nib.view() as mirror,
+        ):
+            names.add(mirror.need(Global, ()).database)
+    assert len(names) == 2
 
 
 def test_backups_never_overwrite_each_other(state_dir: Path) -> None:

@@ -18,6 +18,8 @@ from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
 from nib.records import (
     ABOUT_CONTAINER,
     BALANCE_POLICIES,
+    LOCALITIES,
+    MAX_HOST_ADDRESSES,
     MAX_WEIGHT,
     MODES,
     ON_EMPTY,
@@ -25,7 +27,10 @@ from nib.records import (
     Audit,
     Container,
     Global,
+    Host,
     Leader,
+    Link,
+    LocalSlots,
     Port,
     Record,
     Service,
@@ -37,6 +42,7 @@ from nib.writer import Committed
 WAIT_S = 10
 MAC = "0a:00:00:00:00:01"
 DPID = "00000000000000a1"
+PEER = "00000000000000b2"
 
 
 def service(number: int, **changes: Any) -> Service:
@@ -86,6 +92,7 @@ EVERY_RECORD: tuple[Record, ...] = (
         ),
         ejection=Ejection(failure_percent=20, max_ejected_percent=100),
         canary=Canary("v2", 30, 10, 60_000, 2**41),
+        locality="prefer",
     ),
     service(3, policy="least_inflight", health=HealthCheck("grpc", grpc_service="a.b/C")),
     service(4, mode="stateless", protocol="udp", health=HealthCheck(port=1), canary=Canary("a", 0)),
@@ -102,10 +109,19 @@ EVERY_RECORD: tuple[Record, ...] = (
     Container("s2", "c2", "fd00::b", 80, MAC, iface_id="pod", weight=0),
     SlotTable("s1", (1, 2, 2**28 - 1)),
     SlotTable("s2", ()),
+    LocalSlots("s2", DPID, (1, 2, 2**28 - 1)),
+    LocalSlots("s2", PEER),
     Switch(DPID, 32767, name="s1", connected=True, applied=2**40, problem='says "no", \\ twice'),
     Port(DPID, "s1-eth1", 1, MAC, iface_id="pod", attached_mac=MAC, up=True, speed_bps=10**11),
     Port(DPID, "s1", 2**32 - 2, MAC),
-    Leader(2**62, "controller-1"),
+    Link(DPID, "s1-eth2", PEER, "s2-eth1"),
+    Link(PEER, "s2-eth1", DPID, "s1-eth2"),
+    Host(MAC, DPID, "s1-eth1"),
+    Host(
+        "0a:00:00:00:00:02", DPID, "s1-eth1",
+        frozenset(f"fe80::{n:x}" for n in range(1, MAX_HOST_ADDRESSES)) | {"10.0.0.7"},
+    ),
+    Leader(2**62, "controller-1", 2**40),
     Audit(DPID, 5, 4, 3, 2, frozenset({"table=arp priority=1", "ünïcode"})),
     Report("s1", "c1"),
     Report("s1", "c2", percent=0, max_inflight=30, word="drain", inflight=0),
@@ -113,6 +129,8 @@ EVERY_RECORD: tuple[Record, ...] = (
     Health("s1", "c1", True),
     Health("s1", "c2", False, 'HTTP status 503, "busy"'),
     Connections("s1", "c1", 0, 2**41),
+    Connections("s1", "c1", 7, 2**41, DPID),
+    Connections("s1", "c1", 8, 2**41, PEER),
     Ejected("s1", "c1", 2**41, 3, "5 of 5 connections failed"),
     Demand("s1", 2**41, 2**40),
 )  # fmt: skip
@@ -124,6 +142,7 @@ def test_every_choice_is_among_the_records() -> None:
     assert {service.mode for service in services} == MODES
     assert {service.policy for service in services} == BALANCE_POLICIES
     assert {service.on_empty for service in services} == ON_EMPTY
+    assert {service.locality for service in services} == LOCALITIES
     assert {r.word for r in EVERY_RECORD if isinstance(r, Report)} == REPORT_WORDS
     assert {type(record) for record in EVERY_RECORD} == {*RECORD_CLASSES} - {Global}
 
@@ -149,15 +168,18 @@ def test_every_record_can_be_changed_and_deleted(nib: Nib, open_nib: Callable[..
         service(1, port=81, protocol="udp"),
         container("s1", "c1"),
         SlotTable("s1", ()),
+        LocalSlots("s2", DPID, ()),
         Switch(DPID, 1),
         Port(DPID, "s1-eth1", 7, MAC),
+        Link(DPID, "s1-eth2", DPID, "s1-eth1"),
+        Host(MAC, PEER, "s2-eth1", frozenset({"10.0.0.1"})),
         Leader(1, "controller-2"),
         Audit(DPID),
         service(2),
         container("s2", "c1"),
         Report("s1", "c2", percent=50),
         Health("s1", "c1", False, "refused"),
-        Connections("s1", "c1", 5, 1),
+        Connections("s1", "c1", 5, 1, DPID),
         Ejected("s1", "c1", 1),
         Demand("s1", 1),
     )

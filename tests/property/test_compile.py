@@ -14,17 +14,19 @@ from gateway_lb.neighbours import VIP_MAC
 from gateway_lb.pipeline import group_id
 from gateway_lb.placement import port_of
 from nib.mirror import RowChange
-from nib.records import Container, Service, SlotTable, Switch
+from nib.records import Container, Record, Service, SlotTable, Switch
 from openflow.fields import ARP_REPLY, ETH_IP, FIELDS, IPV4, MAC
 from openflow.packet import SYN, SYN_ACK, Packet, arp, icmp, tcp, udp
 from openflow.packet import packet as packet_of
-from openflow.values import NORMAL, Rules
+from openflow.values import CONTROLLER, Rules
 from ryu_apps.compile import compile_state
 from ryu_apps.dealing import next_slots
 from ryu_apps.diff import desired_of
+from ryu_apps.stations import located
 from tests.nib_strategies import (
     HERE,
     STATIONS,
+    THERE,
     Database,
     Edit,
     address_of,
@@ -32,6 +34,8 @@ from tests.nib_strategies import (
     edits,
     examples,
     histories,
+    link_of,
+    trunk_port,
 )
 from tests.strategies import packets
 from tests.traffic import (
@@ -41,6 +45,7 @@ from tests.traffic import (
     Where,
     Wire,
     another_client,
+    client_rows,
     connection,
     same_outside,
     slot_choices,
@@ -50,7 +55,12 @@ CLIENT = Client()
 
 
 def dealt(database: Database) -> Database:
-    """With every slot table as the controller would have it."""
+    """With a client, a link to the other switch, and slot tables as the controller has them."""
+    trunks = [trunk_port(HERE, "t1"), trunk_port(THERE, "t1")]
+    links = [link_of(HERE, "t1"), link_of(THERE, "t1")]
+    rows: list[Record] = [*trunks, *links, *client_rows(CLIENT, HERE)]
+    for row in rows:
+        database.mirror.apply(RowChange(None, row))
     for service in database.mirror.all(Service):
         table = next_slots(service.name, database.mirror)
         assert table is not None
@@ -71,10 +81,10 @@ def compiled(database: Database) -> Rules:
 
 
 def place(container: Container, database: Database) -> Where:
-    """Where this switch sends what is for the container."""
-    port = port_of(container, database.mirror)
-    here = port.number if port is not None and port.switch == HERE else None
-    return Where(container.mac, container.address, container.port, here)
+    """Where this switch sends what is for the container; nobody knows: to the controller."""
+    port = located(container.mac, database.mirror)
+    leaves = CONTROLLER if port is None else port.number if port.switch == HERE else TRUNK
+    return Where(container.mac, container.address, container.port, leaves)
 
 
 def ready(service: Service, database: Database) -> list[Container]:
@@ -117,8 +127,11 @@ def goes_on(talk: Talk, wire: Wire, container: Container, database: Database) ->
     """The next packet of the connection reaches the container, and so does its answer."""
     dialogue = connection(wire, talk.dialogue.client, talk.dialogue.service)
     there = place(container, database)
-    assert dialogue.more() == there
-    assert dialogue.answered(there)
+    if there.port == CONTROLLER:  # it lost its port
+        assert dialogue.more() is None
+    else:
+        assert dialogue.more() == there
+        assert dialogue.answered(there)
 
 
 @given(histories())
@@ -196,16 +209,17 @@ def test_draining_takes_no_new_connection_and_keeps_those_it_has(history: list[E
 @given(histories())
 @examples(0.2)
 def test_access_beside_the_vip_keeps_its_own_source(history: list[Edit]) -> None:
-    """The request is forwarded as a switch does it, and so is the reply, untouched."""
+    """The request is forwarded, and so is the reply, untouched."""
     database = Database(history)
     wire = Wire(compiled(database))
     for container in database.mirror.all(Container):
         for transport in (tcp, udp):
             where = place(container, database)
             request = between(transport, CLIENT, where, CLIENT.in_port)
-            assert forwarded(wire, request)
-            in_port = TRUNK if where.port is None else where.port
-            assert forwarded(wire, between(transport, where, CLIENT, in_port))
+            assert forwarded(wire, request, where.port)
+            if where.port != CONTROLLER:
+                reply = between(transport, where, CLIENT, where.port)
+                assert forwarded(wire, reply, CLIENT.in_port)
 
 
 @given(histories())
@@ -230,10 +244,10 @@ def test_addresses_of_vips_and_containers_are_answered_in_the_switch(history: li
             "arp_tpa": CLIENT.address,
         }
         answer = asked.having(arp_op=ARP_REPLY)
-        assert forwarded(wire, answer)
+        assert wire.send(answer) is None, "broadcast passes"
     for station in STATIONS:
         if address_of(station) not in known:
-            assert forwarded(wire, arp_request(address_of(station)))
+            assert forwarded(wire, arp_request(address_of(station)), CONTROLLER)
 
 
 def arp_request(address: str) -> Packet:
@@ -304,10 +318,10 @@ def to_vip(transport: Callable[..., Packet], service: Service, **fields: int) ->
 
 @given(histories(), packets())
 @examples(0.2)
-def test_what_is_not_for_us_is_forwarded_as_a_switch_does_it(
+def test_what_is_not_for_us_goes_to_its_station_or_nowhere(
     history: list[Edit], packet: Packet
 ) -> None:
-    """Untouched, by NORMAL; unless it happens to be for a VIP, or asks for an address of ours."""
+    """Untouched; unless it happens to be for a VIP, or asks for an address of ours."""
     packet = packet.having(in_port=CLIENT.in_port)
     database = Database(history)
     wire = Wire(compiled(database))
@@ -315,8 +329,16 @@ def test_what_is_not_for_us_is_forwarded_as_a_switch_does_it(
     ours = vips | {IPV4.read(container.address) for container in database.mirror.all(Container)}
     if packet.get("ip_dst") in vips or packet.get("arp_tpa") in ours:
         wire.send(packet)
+        return
+    sent = wire.send(packet)
+    port = located(MAC.show(packet["eth_dst"]), database.mirror)
+    if port is not None:
+        where = port.number if port.switch == HERE else TRUNK
+        assert sent is not None
+        assert sent.port in (where, CONTROLLER)
     else:
-        assert forwarded(wire, packet)
+        assert sent is None or sent.port == CONTROLLER
+    assert sent is None or same_outside(sent.packet, packet)
 
 
 @given(histories())
@@ -329,8 +351,7 @@ def test_replies_of_containers_to_strangers_are_not_taken_for_a_vips(history: li
         stranger = replace(talk.dialogue.client, address="10.9.0.77")
         where = place(talk.container, database)
         transport = udp if talk.dialogue.service.protocol == "udp" else tcp
-        in_port = TRUNK if where.port is None else where.port
-        assert forwarded(wire, between(transport, where, stranger, in_port))
+        assert forwarded(wire, between(transport, where, stranger, where.port), CLIENT.in_port)
 
 
 def between(
@@ -351,7 +372,7 @@ def between(
     )
 
 
-def forwarded(wire: Wire, packet: Packet) -> bool:
-    """Whether the packet goes out as it came, by NORMAL."""
+def forwarded(wire: Wire, packet: Packet, port: int) -> bool:
+    """Whether the packet goes out by this port as it came."""
     sent = wire.send(packet)
-    return sent is not None and sent.port == NORMAL and same_outside(sent.packet, packet)
+    return sent is not None and sent.port == port and same_outside(sent.packet, packet)

@@ -24,10 +24,11 @@ from openflow.cookies import GROUP_IDS, METER_IDS, OWNER_COOKIE, is_ours, with_e
 from openflow.interpreter import Choose
 from openflow.tables import PIPELINE
 from openflow.values import Bucket, Flow, Group, Meter, Output, Rules, ToGroup, match
-from ryu_apps.compile import Unit, compile_state
+from ryu_apps.compile import compile_state
 from ryu_apps.dealing import next_slots
 from ryu_apps.diff import Changes, Desired, Installed, alien_flows, desired_of, diff
 from ryu_apps.order import order
+from ryu_apps.units import Unit
 from tests.nib_strategies import (
     HERE,
     Database,

@@ -31,10 +31,11 @@ from nib.observed import Connections, Ejected, Health, Report
 from nib.policy import Canary, Ejection, HealthCheck
 from nib.records import ABOUT_CONTAINER, AboutContainer, Container, Port, Service, SlotTable, Switch
 from openflow.values import Rules
-from ryu_apps.compile import Unit, all_units, compile_state
+from ryu_apps.compile import compile_state
 from ryu_apps.dealing import Deal, deal, next_slots
 from ryu_apps.incremental import Incremental
 from ryu_apps.rows import save_slots
+from ryu_apps.units import Unit, all_units
 from tests.nib_strategies import (
     HERE,
     STATIONS,

@@ -11,16 +11,28 @@ from hypothesis import strategies as st
 from nib.draft import Draft
 from nib.errors import NotFound
 from nib.mirror import Mirror, RowChange
-from nib.observed import Demand, Report
+from nib.observed import Connections, Demand, Report
 from nib.policy import ExtraPort
-from nib.records import RECORD_CLASSES, Container, Global, Port, Record, Service
+from nib.records import (
+    RECORD_CLASSES,
+    Container,
+    Global,
+    Host,
+    Link,
+    LocalSlots,
+    Port,
+    Record,
+    Service,
+)
 
 MAC = "0a:00:00:00:00:01"
+OTHER_MAC = "0a:00:00:00:00:02"
 names = st.sampled_from(["a", "b", "c"])
 addresses = st.sampled_from(["10.0.0.1", "10.0.0.2"])
 numbers = st.integers(0, 3)
 ifaces = st.sampled_from(["i1", "i2"])
 dpids = st.sampled_from(["0000000000000001", "0000000000000002"])
+macs = st.sampled_from([MAC, OTHER_MAC])
 
 extra_ports = st.lists(
     st.builds(ExtraPort, port=st.integers(3, 5), target=st.just(80)),
@@ -41,16 +53,39 @@ containers = st.builds(
     id=names,
     address=addresses,
     port=st.just(80),
-    mac=st.just(MAC),
+    mac=macs,
     iface_id=ifaces,
     number=numbers,
 )
 ports = st.builds(
-    Port, switch=dpids, name=names, number=numbers, mac=st.just(MAC), iface_id=st.none() | ifaces
+    Port,
+    switch=dpids,
+    name=names,
+    number=numbers,
+    mac=st.just(MAC),
+    iface_id=st.none() | ifaces,
+    attached_mac=st.none() | macs,
+)
+links = st.builds(Link, switch=dpids, port=names, peer=dpids, peer_port=names)
+hosts = st.builds(
+    Host, mac=macs, switch=dpids, port=names, addresses=st.frozensets(addresses, max_size=2)
+)
+counts = st.builds(
+    Connections,
+    service=names,
+    container=names,
+    open=st.integers(0, 1),
+    at_ms=st.just(0),
+    switch=st.just("") | dpids,
+)
+local_slots = st.builds(
+    LocalSlots, service=names, switch=dpids, slots=st.sampled_from([(), (1,), (2,)])
 )
 reports = st.builds(Report, service=names, container=names, percent=st.integers(0, 1))
 demands = st.builds(Demand, service=names, at_ms=st.integers(0, 1))
-records: st.SearchStrategy[Record] = services | containers | ports | reports | demands
+records: st.SearchStrategy[Record] = st.one_of(
+    services, containers, ports, links, hosts, reports, counts, demands, local_slots
+)
 steps = st.lists(st.tuples(st.sampled_from(["put", "delete"]), records), max_size=40)
 
 
@@ -81,6 +116,17 @@ def test_incremental_equals_rebuilt(changes: list[tuple[str, Record]]) -> None:
     for container in mirror.all(Container):
         assert container in mirror.containers_of(container.service)
         assert container in mirror.containers_at(container.address)
+        assert container in mirror.containers_with_mac(container.mac)
+    for link in mirror.all(Link):
+        assert link in mirror.links_from(link.switch)
+        assert link in mirror.links_to(link.peer, link.peer_port)
+    for host in mirror.all(Host):
+        assert host in mirror.hosts_on(host.switch, host.port)
+        assert all(host in mirror.hosts_at(address) for address in host.addresses)
+    for count in mirror.all(Connections):
+        assert count in mirror.connections_of(count.service, count.container)
+    for local in mirror.all(LocalSlots):
+        assert local in mirror.local_slots_of(local.service)
     for service in mirror.all(Service):
         for front in service.fronts:
             found = mirror.service_at(*front)
@@ -101,7 +147,7 @@ def test_a_draft_taken_back_leaves_the_mirror_as_it_was(
     after = rebuilt(mirror)
     for change in draft.net_changes():
         held.apply(change)
-    kinds = (Service, Container, Port, Report, Demand)
+    kinds = tuple(kind for kind in RECORD_CLASSES if kind is not Global)
     assert {kind: set(held.all(kind)) for kind in kinds} == {
         kind: {_without_needless_stamp(held, record) for record in after.all(kind)}
         for kind in kinds

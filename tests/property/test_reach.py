@@ -21,16 +21,25 @@ from gateway_lb.pipeline import group_id
 from gateway_lb.replies import Front, fronts_of
 from nib.mirror import Mirror, RowChange
 from nib.policy import Ejection, ExtraPort
-from nib.records import Container, Port, Record, Service, SlotTable, Switch
+from nib.records import Container, Host, Port, Record, Service, SlotTable, Switch
 from openflow.fields import FIELDS, MAC
 from openflow.packet import ACK, FIN, RST, SYN, SYN_ACK, Packet
 from openflow.packet import packet as packet_of
-from openflow.values import NORMAL, Rules
+from openflow.values import Rules
 from ryu_apps.compile import compile_state
 from ryu_apps.dealing import next_slots
 from ryu_apps.diff import desired_of
 from tests.nib_strategies import HERE, SWITCHES, examples
-from tests.traffic import Client, Dialogue, Where, Wire, another_client, same_outside, slot_choices
+from tests.traffic import (
+    Client,
+    Dialogue,
+    Where,
+    Wire,
+    another_client,
+    client_rows,
+    same_outside,
+    slot_choices,
+)
 
 CLIENT = Client()
 HEALTH = Port(HERE, "health", 70, "02:00:00:00:00:70", health_iface(HERE), "02:70:77:00:00:02")
@@ -75,6 +84,7 @@ def site_of(services: list[Service], containers: list[Container], *ports: Port) 
     stations = {int(each.mac[-2:], 16) for each in containers}
     behind = [Port(HERE, f"v{n}", n, f"02:00:00:00:02:{n:02x}", f"pod-{n}") for n in stations]
     rows: list[Record] = [SWITCHES[HERE], *services, *containers, *behind, *ports]
+    rows += client_rows(CLIENT, HERE)
     for row in rows:
         view.apply(RowChange(None, row))
     for service in services:
@@ -151,7 +161,7 @@ def fronts_asked(site: Site) -> Iterator[tuple[Dialogue, list[Where]]]:
 
 
 def by_number(places: list[Where]) -> list[Where]:
-    return sorted(places, key=lambda where: where.port or 0)
+    return sorted(places, key=lambda where: where.port)
 
 
 # ------------------------------------------------------------------------------- properties
@@ -169,14 +179,14 @@ def test_every_port_of_a_vip_reaches_each_of_its_containers_and_is_answered(site
 @given(stateless_sites())
 @examples(0.3)
 def test_without_conntrack_every_port_reaches_its_containers_and_is_answered(site: Site) -> None:
-    """The same packet chooses the same slot again; answers are forwarded as a switch does it."""
+    """The same packet chooses the same slot again; answers go to their station."""
     for dialogue, leading in fronts_asked(site):
         for choose in slot_choices(site.wire, group_id(dialogue.service)):
             where = dialogue.opened(choose)
             assert where in leading
             sent = site.wire.send(dialogue.reply(where, SYN_ACK))
             assert sent is not None
-            assert sent.port == NORMAL
+            assert sent.port == CLIENT.in_port
             vip = FIELDS[dialogue.family.src].form.read(dialogue.service.vip)
             assert sent.packet[dialogue.family.src] == vip
             assert sent.packet[f"{dialogue.protocol}_src"] == dialogue.port
@@ -245,13 +255,13 @@ def test_direct_access_beside_the_vip_is_forwarded_both_ways(
         asked = direct(front, client, flags)
         sent = wire.send(asked)
         assert sent is not None
-        assert (sent.port, _outside(sent.packet)) == (NORMAL, asked)
-        answer = turned(asked, front.protocol).having(in_port=where.port or 0)
+        assert (sent.port, _outside(sent.packet)) == (where.port, asked)
+        answer = turned(asked, front.protocol).having(in_port=where.port)
         if front.protocol == "tcp":
             answer = answer.having(tcp_flags=SYN_ACK if flags == SYN else ACK)
         back = wire.send(answer)
         assert back is not None
-        assert (back.port, _outside(back.packet)) == (NORMAL, answer)
+        assert (back.port, _outside(back.packet)) == (CLIENT.in_port, answer)
 
 
 @given(sites(), st.data())
@@ -316,7 +326,7 @@ def test_udp_of_a_container_that_is_gone_goes_to_another_and_tcp_is_told(site: S
 
 def _without(site: Site, container: Container) -> Rules:
     view = Mirror()
-    for kind in (Switch, Service, Port, Container):
+    for kind in (Switch, Service, Port, Host, Container):
         for row in site.view.all(kind):
             if row != container:
                 view.apply(RowChange(None, row))
@@ -342,9 +352,9 @@ def test_checks_of_the_node_agent_go_both_ways(site: Site) -> None:
         asked = direct(front, vip, SYN).having(in_port=HEALTH.number, eth_src=agent)
         sent = wire.send(asked)
         assert sent is not None
-        assert sent.port == NORMAL
+        assert sent.port == site.place(front).port
         answer = turned(asked, "tcp").having(
-            in_port=site.place(front).port or 0, eth_dst=MAC.read(VIP_MAC), tcp_flags=SYN_ACK
+            in_port=site.place(front).port, eth_dst=MAC.read(VIP_MAC), tcp_flags=SYN_ACK
         )
         back = wire.send(answer)
         assert back is not None

@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from nib.records import Switch
 from openflow.cookies import is_ours
 from openflow.values import Flow, match
-from ryu_apps.compile import Unit
 from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
 from ryu_apps.incremental import Incremental
 from ryu_apps.session import Applied, Phase, Program, ReadBack, Retry, Session, Step
+from ryu_apps.units import Unit
 from tests.nib_strategies import HERE, Database, Edit, edits, examples, histories
 from tests.switch_model import SwitchModel, copy_of, messages, shown
 

@@ -16,6 +16,7 @@ from gateway_lb import neighbours, pipeline, replies
 from gateway_lb.endpoints import Placed
 from nib.records import Container, Service
 from openflow.conntrack import EST, INV, NEW, RPL, TRK, Conntrack, track
+from openflow.cookies import ROUTE_IDS
 from openflow.fields import CT_STATE_BITS, Subfield, whole
 from openflow.index import Index
 from openflow.interpreter import Result, Sent, Track, run
@@ -48,11 +49,13 @@ from openflow.values import (
     Resubmit,
     Rules,
     SetField,
+    ToGroup,
     match,
     merged,
     set_field,
 )
 from ryu_apps import forwarding
+from ryu_apps.routing import Hops
 from tests.ovs import PrivateOvs, is_installed
 from tests.switch.random_pipelines import PORTS, Maker
 from tests.switch.tracing import (
@@ -106,7 +109,7 @@ def switch() -> Iterator[Switch]:
     if not is_installed():
         pytest.skip("Open vSwitch is not installed (apt-get install openvswitch-switch)")
     with PrivateOvs() as ovs:
-        ovs.add_bridge(BRIDGE, dpid=1, ports=[f"p{number}" for number in PORTS])
+        ovs.add_bridge(BRIDGE, dpid=1, ports=[f"p{number}" for number in (*PORTS, 5, 6)])
         yield Switch(ovs, datapath_ports(ovs.appctl("dpif/show")))
 
 
@@ -195,7 +198,7 @@ def random_differences(
             index,
             packet,
             choose=lambda group, _packet, chosen=chosen: chosen.get(group.group_id, 0),  # type: ignore[misc]
-            live_ports=PORTS,
+            is_live=PORTS.__contains__,
             tracker=told(state),
         )
         found += [
@@ -220,25 +223,36 @@ VIP = "10.9.1.100"
 WEB = Service("web", VIP, 80, "tcp", number=4)
 DNS = Service("dns", VIP, 53, "udp", number=5)
 SLOTS = 64
+AWAY = 8  # the number of the other switch
 
 
-def placed(service: Service, number: int, port: int | None) -> Placed:
+def placed(service: Service, number: int) -> Placed:
     """Container `number` listens on 8080 at 10.9.1.1<number>."""
     address, mac = f"10.9.1.1{number}", f"02:00:00:00:00:1{number}"
     container = Container(
         service.name, f"c{number}", address, 8080, mac, iface_id=f"c{number}", number=number
     )
-    return Placed(container, port)
+    return Placed(container)
 
 
 def prewire_rules() -> Rules:
-    """Two services behind one VIP; one of the containers is behind another switch."""
+    """Two services behind one VIP; one of the containers is behind another switch.
+
+    Clients are at ports 1 and 2, containers at 3 and 4, two ways to the other switch at 5 and 6.
+    """
     slots = [1 + slot % 2 for slot in range(SLOTS)]
-    web = [placed(WEB, 1, 3), placed(WEB, 2, 4)]
-    dns = [placed(DNS, 3, None)]
+    web = [placed(WEB, 1), placed(WEB, 2)]
+    dns = [placed(DNS, 3)]
+    here = [forwarding.StationHere(port, (address,)) for port, (address, _) in CLIENTS.items()]
+    clients = zip(CLIENTS.values(), here, strict=True)
     return merged(
         (
             forwarding.base_rules(),
+            forwarding.port_rules([5, 6], 9),
+            Rules(groups=(forwarding.route_group(AWAY, Hops(1, (5, 6)), "s2"),)),
+            *(forwarding.station_rules(mac, at, [address]) for (address, mac), at in clients),
+            *(station(each, forwarding.StationHere(2 + n)) for n, each in enumerate(web, 1)),
+            station(dns[0], forwarding.StationAway(AWAY, 1)),
             pipeline.base_rules(),
             neighbours.vip_rules(VIP, (9, "02:00:00:00:00:09")),
             pipeline.service_rules(WEB, web, slots, ZONE),
@@ -247,6 +261,11 @@ def prewire_rules() -> Rules:
             *(host(DNS, each) for each in dns),
         )
     )
+
+
+def station(placed: Placed, place: forwarding.StationHere | forwarding.StationAway) -> Rules:
+    """The rules about where a container is."""
+    return forwarding.station_rules(placed.container.mac, place)
 
 
 def host(service: Service, placed: Placed) -> Rules:
@@ -260,10 +279,17 @@ def prewire_packet(chance: random.Random) -> Packet:
     """A packet that such a network may see: few connections, so that they come to life."""
     port = chance.choice(sorted(CLIENTS))
     address, mac = CLIENTS[port]
-    towards: dict[str, int | str] = {"in_port": port, "eth_src": mac, "ip_src": address}
+    eth_dst = chance.choice((neighbours.VIP_MAC, "02:00:00:00:00:11", "02:00:00:00:00:13"))
+    towards: dict[str, int | str] = {
+        "in_port": chance.choice((port, port, 5)),
+        "eth_src": mac,
+        "eth_dst": eth_dst,
+        "ip_src": address,
+    }
     number = chance.choice((1, 2))
     back: dict[str, int | str] = {
-        "in_port": number + 2,
+        "in_port": chance.choice((number + 2, number + 2, 6)),
+        "eth_dst": mac,
         "eth_src": f"02:00:00:00:00:1{number}",
         "ip_src": f"10.9.1.1{number}",
         "ip_dst": address,
@@ -283,6 +309,7 @@ def prewire_packet(chance: random.Random) -> Packet:
             udp(**towards, ip_dst="10.9.1.13", udp_src=client_port, udp_dst=8080),
             icmp(**towards, ip_dst=chance.choice((VIP, "10.9.1.11"))),
             arp(in_port=port, eth_src=mac, arp_sha=mac, arp_spa=address, arp_tpa=VIP),
+            arp(in_port=3, eth_src=mac, arp_sha=mac, arp_spa=address, arp_tpa="10.9.1.99"),
             arp(in_port=port, eth_src=mac, arp_sha=mac, arp_spa=address, arp_tpa="10.9.1.13"),
         )
     )
@@ -365,6 +392,7 @@ def altered(rules: Rules, old: Action, new: Action) -> Rules:
     [
         (set_field("tcp_dst", 8080), set_field("tcp_dst", 8081)),
         (SetField(Subfield("reg1", 0, 16), 3), SetField(Subfield("reg1", 0, 16), 4)),
+        (ToGroup(ROUTE_IDS.start + AWAY), Output(5)),
         (Move(whole("ct_mark"), whole("reg0")), SetField(whole("reg0"), 2)),
         (Ct(ZONE, table=30), Ct(ZONE, table=60)),
         (Output(IN_PORT), Output(1)),

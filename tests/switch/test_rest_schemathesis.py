@@ -78,7 +78,8 @@ def test_every_route_is_described(server: RestServer) -> None:
         "/v1/switches/{dpid}", "/v1/switches/{dpid}/diff", "/v1/explain/packet",
         "/v1/explain/flow", "/v1/services/{name}/slots", "/v1/demand", "/v1/reports",
         "/v1/services/{name}/containers/{container_id}/renew",
-        "/v1/services/{name}/containers/{container_id}/report",
+        "/v1/services/{name}/containers/{container_id}/report", "/v1/links", "/v1/hosts",
+        "/v1/hosts/{mac}", "/v1/topology", "/v1/adopt",
     } <= set(paths)  # fmt: skip
     for path, methods in paths.items():
         for method, operation in methods.items():

@@ -32,7 +32,8 @@ from openflow.values import (
     set_field,
 )
 from ryu_apps import reports
-from ryu_apps.compile import Unit, compile_state
+from ryu_apps.compile import compile_state
+from ryu_apps.units import Unit
 from ryu_apps.dealing import next_slots
 from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
 from ryu_apps.framework import ofproto

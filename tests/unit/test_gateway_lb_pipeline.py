@@ -57,7 +57,7 @@ def everything(service: Service, zone: int = 7, slots: tuple[int, ...] = (2, 3) 
         base_rules(),
         vip_rules(service.vip, (9, "02:00:00:00:00:99")),
         host_rules(here.address, fronts_of(service, here), here.mac, zone),
-        service_rules(service, [Placed(here, 1, shared), Placed(there, None)], slots, zone),
+        service_rules(service, [Placed(here, shared), Placed(there)], slots, zone),
     ]
     return merged(parts)
 
@@ -135,9 +135,7 @@ def test_one_zone_for_a_switch_and_one_for_shared_ports() -> None:
 def test_flows_and_a_group_grow_with_containers_as_agreed() -> None:
     """Two flows and a group a service; a container has two, and one more where it is placed."""
     for count in (0, 1, 5):
-        placed = [
-            Placed(replace(C1, id=f"c{n}", number=n + 2, port=n + 1), n) for n in range(count)
-        ]
+        placed = [Placed(replace(C1, id=f"c{n}", number=n + 2, port=n + 1)) for n in range(count)]
         rules = service_rules(WEB, placed, (2,) * 256 if count else (), 1)
         nobody = 0 if count else 1
         assert (len(rules.flows), len(rules.groups)) == (2 + nobody + 3 * count, 1)
@@ -150,7 +148,7 @@ def test_containers_of_two_services_at_one_address_do_not_meet() -> None:
     other = replace(WEB, name="api", port=81, number=5)
     twin = replace(C1, service="api", number=6, port=9090)
     rules = merged(
-        [service_rules(WEB, [Placed(C1, 1)], (), 1), service_rules(other, [Placed(twin, 1)], (), 1)]
+        [service_rules(WEB, [Placed(C1)], (), 1), service_rules(other, [Placed(twin)], (), 1)]
     )
     assert len({flow.key for flow in rules.flows}) == len(rules.flows)
 
@@ -163,9 +161,7 @@ def test_every_number_fits_group_ids_and_cookies(number: int) -> None:
     assert read == cookies.Cookie(Kind.SERVICE, number)
 
 
-def test_a_container_here_is_sent_to_its_port_and_one_elsewhere_forwarded() -> None:
-    flows = service_rules(WEB, [Placed(C1, 1), Placed(C2, None)], (), 1).flows
+def test_a_container_is_forwarded_to_wherever_it_is() -> None:
+    flows = service_rules(WEB, [Placed(C1), Placed(C2)], (), 1).flows
     endpoints = [flow for flow in flows if flow.table == tables.ENDPOINT.number]
-    here, there = (flow for flow in endpoints if flow.match.get("ip_src") is None)
-    assert here.actions[-1] == Goto(tables.OUTPUT.number)
-    assert there.actions[-1] == Goto(tables.FORWARD.number)
+    assert {flow.actions[-1] for flow in endpoints} == {Goto(tables.FORWARD.number)}

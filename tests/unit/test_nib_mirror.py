@@ -7,16 +7,30 @@ from dataclasses import replace
 import pytest
 
 from nib.draft import Draft
-from nib.errors import NotFound
+from nib.errors import FieldError, NotFound
 from nib.fields import MAX_NUMBER
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import ExtraPort
-from nib.records import ABOUT_CONTAINER, Container, Global, Port, Record, Service, SlotTable, Switch
+from nib.records import (
+    ABOUT_CONTAINER,
+    Container,
+    Global,
+    Host,
+    Link,
+    LocalSlots,
+    Port,
+    Record,
+    Service,
+    SlotTable,
+    Switch,
+)
 
 MAC = "0a:00:00:00:00:01"
+PORT_MAC = "0a:00:00:00:ff:01"
 WEB = Service("web", "10.0.0.100", 80, number=1, generation=1)
 DPID = "00000000000000a1"
+PEER = "00000000000000b2"
 
 
 def container(name: str, number: int = 0, service: str = "web") -> Container:
@@ -178,7 +192,9 @@ def about(name: str) -> tuple[Record, ...]:
     return (
         Report("web", name, percent=50),
         Health("web", name, True),
-        Connections("web", name, 3, 1),
+        Connections("web", name, 3, 1, DPID),
+        Connections("web", name, 4, 1, PEER),
+        Connections("web", name, 5, 1),
         Ejected("web", name, 1),
     )
 
@@ -190,8 +206,97 @@ def test_what_is_said_about_a_container_goes_with_it(mirror: Mirror) -> None:
     draft.delete(Container, ("web", "c1"))
     assert {type(record) for record in about("c1")} == set(ABOUT_CONTAINER)
     for kind in ABOUT_CONTAINER:
-        assert [record.key for record in draft.all(kind)] == [("web", "c2")]
+        assert {record.container for record in draft.all(kind)} == {"c2"}
     assert {change.kind for change in draft.net_changes()} == {Global, Container, *ABOUT_CONTAINER}
+
+
+def test_a_new_container_inherits_no_counts(mirror: Mirror) -> None:
+    """A late count of the one that went before is deleted, whichever switch it came from."""
+    for record in about("c1"):
+        mirror.apply(RowChange(None, record))
+    draft = Draft(mirror)
+    draft.put(container("c1"))
+    assert draft.connections_of("web", "c1") == ()
+
+
+def test_connections_are_counted_by_switch(mirror: Mirror) -> None:
+    counts = [record for record in about("c1") if isinstance(record, Connections)]
+    for record in counts:
+        mirror.apply(RowChange(None, record))
+    mirror.apply(RowChange(None, Connections("web", "c2", 9, 1, DPID)))
+    assert set(mirror.connections_of("web", "c1")) == set(counts)
+    assert mirror.connections_of("api", "c1") == ()
+    assert mirror.get(Connections, ("web", "c1", PEER)) == Connections("web", "c1", 4, 1, PEER)
+
+
+def test_links_are_found_from_both_ends(mirror: Mirror) -> None:
+    there, back = Link(DPID, "p1", PEER, "p2"), Link(PEER, "p2", DPID, "p1")
+    for record in (there, back):
+        mirror.apply(RowChange(None, record))
+    assert mirror.links_from(DPID) == mirror.links_to(PEER, "p2") == (there,)
+    assert mirror.links_from(PEER) == mirror.links_to(DPID, "p1") == (back,)
+    moved = replace(there, peer_port="p3")
+    mirror.apply(RowChange(there, moved))
+    assert mirror.links_to(PEER, "p2") == ()
+    assert mirror.links_to(PEER, "p3") == (moved,)
+    mirror.apply(RowChange(moved, None))
+    assert mirror.links_from(DPID) == ()
+
+
+def test_stations_are_found_by_every_address(mirror: Mirror) -> None:
+    host = Host(MAC, DPID, "p1", frozenset({"10.0.0.7", "fe80::7"}))
+    port = Port(DPID, "p2", 2, PORT_MAC, attached_mac=MAC)
+    for record in (host, port, container("c1", 5), container("c2", 6)):
+        mirror.apply(RowChange(None, record))
+    assert mirror.hosts_at("10.0.0.7") == mirror.hosts_at("fe80::7") == (host,)
+    assert mirror.hosts_on(DPID, "p1") == (host,)
+    assert mirror.ports_with_mac(MAC) == (port,)
+    assert mirror.ports_with_mac(PORT_MAC) == ()
+    assert {each.id for each in mirror.containers_with_mac(MAC)} == {"c1", "c2"}
+    moved = replace(host, port="p3", addresses=frozenset({"fe80::7", "10.0.0.8"}))
+    mirror.apply(RowChange(host, moved))
+    assert mirror.hosts_at("10.0.0.7") == mirror.hosts_on(DPID, "p1") == ()
+    assert mirror.hosts_at("10.0.0.8") == mirror.hosts_at("fe80::7") == (moved,)
+
+
+def test_local_slots_are_a_services(mirror: Mirror) -> None:
+    here, there = LocalSlots("web", DPID, (1, 2)), LocalSlots("web", PEER)
+    for record in (here, there, LocalSlots("api", DPID)):
+        mirror.apply(RowChange(None, record))
+    assert set(mirror.local_slots_of("web")) == {here, there}
+
+
+def test_a_database_is_founded_once() -> None:
+    mirror = Mirror()
+    draft = Draft(mirror)
+    draft.found()
+    founded = draft.need(Global, ())
+    assert len(founded.database) == 8
+    draft.found()
+    assert draft.net_changes() == (RowChange(None, founded),)
+
+
+def test_a_database_of_before_gets_a_name_and_keeps_its_counts() -> None:
+    old = Global(generation=5, next_number=9)
+    draft = Draft(mirror_of(old))
+    draft.found()
+    (change,) = draft.net_changes()
+    assert isinstance(change.new, Global)
+    assert change.new == replace(old, database=change.new.database)
+    assert change.new.database != ""
+
+
+def test_a_database_may_succeed_others() -> None:
+    known = Global(database="00000001", predecessors=frozenset({"00000002"}))
+    draft = Draft(mirror_of(known))
+    draft.succeed("00000003")
+    both = replace(known, predecessors=frozenset({"00000002", "00000003"}))
+    assert draft.net_changes() == (RowChange(known, both),)
+    draft.succeed("00000002")
+    assert draft.net_changes() == (RowChange(known, both),)
+    assert draft.generation == 0
+    with pytest.raises(FieldError, match="eight hex digits"):
+        draft.succeed("web")
 
 
 def test_a_demand_goes_with_its_service(mirror: Mirror) -> None:

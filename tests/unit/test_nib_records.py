@@ -18,10 +18,24 @@ from nib.policy import (
     read_extra_ports,
     read_policy,
 )
-from nib.records import Audit, Container, Global, Leader, Port, Service, SlotTable, Switch
+from nib.records import (
+    MAX_HOST_ADDRESSES,
+    Audit,
+    Container,
+    Global,
+    Host,
+    Leader,
+    Link,
+    LocalSlots,
+    Port,
+    Service,
+    SlotTable,
+    Switch,
+)
 
 DPID = "00000000000000a1"
 MAC = "0a:00:00:00:00:01"
+PEER = "00000000000000b2"
 
 
 def service(**changes: Any) -> Service:
@@ -58,6 +72,9 @@ def test_keys() -> None:
         assert about.key == ("web", "c1")
     assert Connections("web", "c1", 0, 0, DPID).key == ("web", "c1", DPID)
     assert Demand("web", 0).key == "web"
+    assert LocalSlots("web", DPID).key == ("web", DPID)
+    assert Link(DPID, "s1-eth1", PEER, "s2-eth1").key == (DPID, "s1-eth1")
+    assert Host(MAC, DPID, "s1-eth1").key == MAC
     assert Global().key == Leader(1, "c1").key == ()
 
 
@@ -177,17 +194,77 @@ def test_other_fields_refused() -> None:
     assert refused_field(Global, next_number=0).field == "next_number"
     assert refused_field(SlotTable, service="web", slots=[1]).field == "slots"
     assert refused_field(SlotTable, service="web", slots=(1, 0)).field == "slots"
+    assert refused_field(LocalSlots, service="web", switch="s1").field == "switch"
+    assert refused_field(LocalSlots, service="web", switch=DPID, slots=(0,)).field == "slots"
     assert refused_field(Leader, epoch=-1, controller="c").field == "epoch"
+    assert refused_field(Leader, epoch=1, controller="c", beat=-1).field == "beat"
+    counts = {"service": "web", "container": "c1", "open": 1, "at_ms": 1}
+    assert refused_field(Connections, **counts, switch="s1").field == "switch"
     assert refused_field(Audit, switch=DPID, lines=["a"]).field == "lines"
     many = frozenset(str(number) for number in range(201))
     assert refused_field(Audit, switch=DPID, lines=many).field == "lines"
     assert refused_field(Port, switch=DPID, name="a\nb", number=1, mac=MAC).field == "name"
 
 
+@pytest.mark.parametrize("database", ["1234567", "123456789", "1234567G", "ABCDEF00", 7, None])
+def test_databases_refused(database: object) -> None:
+    assert refused_field(Global, predecessors=frozenset({database})).field == "predecessors"
+    if database is not None:
+        assert refused_field(Global, database=database).field == "database"
+
+
+def test_predecessors_are_a_bounded_set() -> None:
+    names = frozenset(f"{number:08x}" for number in range(101))
+    assert refused_field(Global, predecessors=names).field == "predecessors"
+    assert refused_field(Global, predecessors=("00000001",)).field == "predecessors"
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.7", "169.254.0.1", "fe80::1", "fd00::1", "2001:db8::a:0:1"]
+)
+def test_a_host_has_any_unicast_address(address: str) -> None:
+    assert Host(MAC, DPID, "s1-eth1", frozenset({address})).addresses == {address}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "FE80::1", "fe80::01",
+     "fe80::1%eth0", "10.0.0.07", "10.0.0.7/24", "", None],
+)  # fmt: skip
+def test_addresses_no_host_has(address: object) -> None:
+    given = {"mac": MAC, "switch": DPID, "port": "s1-eth1", "addresses": frozenset({address})}
+    assert refused_field(Host, **given).field == "addresses"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"mac": "01:00:5e:00:00:01"}, "mac"),
+        ({"switch": "s1"}, "switch"),
+        ({"port": ""}, "port"),
+        ({"addresses": ("10.0.0.7",)}, "addresses"),
+        (
+            {"addresses": frozenset(f"10.0.0.{n}" for n in range(1, MAX_HOST_ADDRESSES + 2))},
+            "addresses",
+        ),
+    ],
+)
+def test_what_a_host_cannot_be(changes: dict[str, Any], field: str) -> None:
+    given: dict[str, Any] = {"mac": MAC, "switch": DPID, "port": "s1-eth1"}
+    assert refused_field(Host, **given | changes).field == field
+
+
+@pytest.mark.parametrize("field", ["switch", "port", "peer", "peer_port"])
+def test_a_link_needs_both_ends(field: str) -> None:
+    ends = {"switch": DPID, "port": "s1-eth1", "peer": PEER, "peer_port": "s2-eth1"}
+    assert refused_field(Link, **ends | {field: ""}).field == field
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"mode": "fast"}, "mode"),
+        ({"locality": "always"}, "locality"),
         ({"policy": "round_robin"}, "policy"),
         ({"on_empty": "drop"}, "on_empty"),
         ({"affinity_seconds": 60}, "affinity_seconds"),

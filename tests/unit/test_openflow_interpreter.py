@@ -191,8 +191,8 @@ def test_select_passes_over_dead_buckets_and_those_without_weight() -> None:
     )
     rules = grouped("select", *buckets)
     first = lambda _group, _packet: 0  # noqa: E731
-    assert ports(run(rules, PACKET, choose=first, live_ports=(3,))) == [3]
-    assert ports(run(rules, PACKET, choose=first, live_ports=())) == [4]
+    assert ports(run(rules, PACKET, choose=first, is_live=(3,).__contains__)) == [3]
+    assert ports(run(rules, PACKET, choose=first, is_live=().__contains__)) == [4]
 
 
 def test_all_runs_every_bucket() -> None:
@@ -204,8 +204,8 @@ def test_fast_failover_runs_the_first_live_bucket() -> None:
     buckets = (Bucket((Output(2),), watch_port=2), Bucket((Output(3),), watch_port=3))
     rules = grouped("ff", *buckets)
     assert ports(run(rules, PACKET)) == [2]
-    assert ports(run(rules, PACKET, live_ports=(3,))) == [3]
-    assert ports(run(rules, PACKET, live_ports=())) == []
+    assert ports(run(rules, PACKET, is_live=(3,).__contains__)) == [3]
+    assert ports(run(rules, PACKET, is_live=().__contains__)) == []
 
 
 def test_of_a_bucket_only_one_action_sends() -> None:

@@ -31,6 +31,7 @@ def test_there_are_all_commands() -> None:
         ("container", "set"), ("container", "list"), ("container", "show"),
         ("service", "slots"), ("container", "report"), ("container", "renew"),
         ("container", "delete"), ("db", "init"), ("db", "convert"), ("db", "backup"),
+        ("links",), ("hosts",), ("host", "forget"), ("topology",), ("adopt",), ("switch", "forget"),
     }  # fmt: skip
     assert wanted <= set(all_commands())
 

@@ -92,7 +92,8 @@ def test_ipv6() -> None:
 def test_a_packet_to_no_vip_has_no_containers() -> None:
     other = "in_port=9,tcp,nw_src=10.0.0.1,nw_dst=10.0.0.99,tp_src=40000,tp_dst=80"
     found = explained(view(WEB, C1), other)
-    assert (found.containers, found.outputs) == ((), ("port NORMAL",))
+    assert found.containers == ()
+    assert found.outputs[0].startswith("to the controller")
 
 
 def test_every_flow_of_every_kind_of_service_has_an_owner() -> None:

@@ -9,20 +9,24 @@ import pytest
 from gateway_lb.health import health_iface
 from gateway_lb.pipeline import service_group
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Global, Record, Service, SlotTable, Switch
+from nib.records import (
+    Container,
+    Global,
+    Host,
+    Link,
+    LocalSlots,
+    Record,
+    Service,
+    SlotTable,
+    Switch,
+)
 from openflow import tables
 from openflow.values import Rules
-from ryu_apps.compile import (
-    BASE,
-    Unit,
-    all_units,
-    compile_state,
-    touched_units,
-    unit_rules,
-)
+from ryu_apps.compile import compile_state, unit_rules
 from ryu_apps.dealing import next_slots
 from ryu_apps.diff import desired_of
 from ryu_apps.incremental import Incremental
+from ryu_apps.units import BASE, PORTS, ROUTES, Unit, all_units, touched_units
 from tests.nib_strategies import HERE, THERE, port_of_station
 
 HERE_ROW = Switch(HERE, 1, "s1")
@@ -30,7 +34,9 @@ WEB = Service("web", "10.0.0.100", 80, number=1)
 API = Service("api", "10.0.0.100", 81, number=2)
 C1 = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:01:01", iface_id="pod-1", number=3)
 C2 = replace(C1, id="c2", address="10.0.1.2", iface_id="pod-2", number=4)
-PORTS = (port_of_station(1), port_of_station(2, THERE))
+PLACES = (port_of_station(1), port_of_station(2, THERE))
+HEARD = Host("02:00:00:00:02:01", HERE, "v7", frozenset({"10.0.2.1"}))
+HERE_OF_C1 = Unit("station", C1.mac)
 
 
 def view_of(*records: Record) -> Mirror:
@@ -40,9 +46,13 @@ def view_of(*records: Record) -> Mirror:
     return mirror
 
 
-def test_units_are_the_base_vips_addresses_and_services() -> None:
-    assert all_units(view_of(WEB, API, C1)) == {
+def test_units_are_what_all_switches_have_and_stations_vips_addresses_services() -> None:
+    assert all_units(view_of(WEB, API, C1, HEARD)) == {
         BASE,
+        PORTS,
+        ROUTES,
+        Unit("station", C1.mac),
+        Unit("station", HEARD.mac),
         Unit("vip", WEB.vip),
         Unit("service", "web"),
         Unit("service", "api"),
@@ -67,15 +77,36 @@ def test_units_are_the_base_vips_addresses_and_services() -> None:
         (
             C1,
             replace(C1, address="10.0.1.9"),
-            {Unit("service", "web"), Unit("host", C1.address), Unit("host", "10.0.1.9")},
+            {
+                Unit("service", "web"),
+                HERE_OF_C1,
+                Unit("host", C1.address),
+                Unit("host", "10.0.1.9"),
+            },
         ),
         (None, SlotTable("web", (3,)), {Unit("service", "web")}),
-        (PORTS[0], replace(PORTS[0], number=9), {Unit("service", "web")}),
-        (PORTS[0], None, {Unit("service", "web")}),
-        (None, replace(PORTS[0], name="other", iface_id=None), set()),
-        (None, replace(PORTS[0], name="x", iface_id=health_iface(HERE)), {Unit("vip", WEB.vip)}),
+        (None, LocalSlots("web", HERE, (3,)), {Unit("service", "web")}),
+        (PLACES[0], replace(PLACES[0], number=9), {PORTS, ROUTES, HERE_OF_C1}),
+        (PLACES[0], None, {PORTS, ROUTES, HERE_OF_C1}),
+        (None, replace(PLACES[0], name="other", iface_id=None), {PORTS, ROUTES}),
+        (
+            None,
+            replace(PLACES[0], name="x", iface_id=None, attached_mac=HEARD.mac),
+            {PORTS, ROUTES, Unit("station", HEARD.mac)},
+        ),
+        (
+            None,
+            replace(PLACES[0], name="x", iface_id=health_iface(HERE)),
+            {PORTS, ROUTES, Unit("vip", WEB.vip)},
+        ),
+        (None, Link(HERE, "t1", THERE, "t1"), {PORTS, ROUTES}),
+        (None, HEARD, {Unit("station", HEARD.mac)}),
         (HERE_ROW, replace(HERE_ROW, applied=3), set()),
+        (HERE_ROW, replace(HERE_ROW, connected=True), {ROUTES}),
+        (None, Switch(THERE, 2, "s2"), {ROUTES, HERE_OF_C1}),
         (None, Global(), set()),
+        (Global(), Global(generation=7), set()),
+        (None, Global(database="1a2b3c4d"), {BASE}),
     ],
 )
 def test_a_row_touches_what_it_can_alter(
@@ -91,6 +122,7 @@ def test_who_shares_an_address_is_compiled_together() -> None:
     twin = replace(C1, service="api", number=9)
     view = view_of(WEB, API, C1, twin)
     assert touched_units(RowChange(None, twin), view) == {
+        HERE_OF_C1,
         Unit("service", "web"),
         Unit("service", "api"),
         Unit("host", C1.address),
@@ -113,7 +145,15 @@ def test_a_port_that_two_services_share_needs_a_second_look() -> None:
 def test_a_port_is_found_by_name_or_number_before_and_after(named: str) -> None:
     placed = replace(C1, iface_id=None, switch=HERE, switch_port=named)
     change = RowChange(port_of_station(5), port_of_station(5, number=15))
-    assert touched_units(change, view_of(WEB, placed)) == {Unit("service", "web")}
+    assert HERE_OF_C1 in touched_units(change, view_of(WEB, placed))
+
+
+def test_a_station_that_spoke_with_an_address_of_ours_is_compiled_with_it() -> None:
+    impostor = replace(HEARD, addresses=frozenset({C1.address, WEB.vip}))
+    unit, view = Unit("station", HEARD.mac), view_of(impostor, C1)
+    assert unit in touched_units(RowChange(None, C1), view)
+    assert unit in touched_units(RowChange(WEB, None), view)
+    assert unit in touched_units(RowChange(None, replace(HEARD, mac=C2.mac)), view_of(HEARD))
 
 
 def test_a_unit_whose_object_is_gone_has_no_rules() -> None:
@@ -126,14 +166,14 @@ def test_a_vip_lives_as_long_as_one_of_its_services() -> None:
 
 
 def test_no_two_units_claim_one_key() -> None:
-    view = view_of(WEB, API, C1, C2, *PORTS, SlotTable("web", (3, 4) * 32))
+    view = view_of(WEB, API, C1, C2, *PLACES, SlotTable("web", (3, 4) * 32))
     assert desired_of(compile_state(view, HERE_ROW).values()).flows
 
 
 def test_slots_go_to_containers_that_are_ready_and_whose_port_is_known() -> None:
     lost = replace(C1, id="c3", address="10.0.1.3", iface_id="pod-3", number=5)
     draining = replace(C1, id="c4", address="10.0.1.4", state="draining", number=6)
-    table = next_slots("web", view_of(WEB, C1, C2, lost, draining, *PORTS))
+    table = next_slots("web", view_of(WEB, C1, C2, lost, draining, *PLACES))
     assert table is not None
     assert set(table.slots) == {3, 4}
     assert next_slots("web", view_of(WEB)) == SlotTable("web", ())
@@ -141,7 +181,7 @@ def test_slots_go_to_containers_that_are_ready_and_whose_port_is_known() -> None
 
 
 def test_the_group_holds_the_slots_in_their_order() -> None:
-    view = view_of(WEB, C1, C2, *PORTS, SlotTable("web", (3, 4, 4, 3)))
+    view = view_of(WEB, C1, C2, *PLACES, SlotTable("web", (3, 4, 4, 3)))
     rules = unit_rules(Unit("service", "web"), view, HERE_ROW)
     assert rules.groups == (service_group(WEB, (3, 4, 4, 3)),)
 
@@ -149,7 +189,7 @@ def test_the_group_holds_the_slots_in_their_order() -> None:
 def test_slots_that_another_controller_left_are_kept_where_they_are_right() -> None:
     left = SlotTable("web", (3,) * 40 + (4,) * 24)
     state = Incremental()
-    rows = (HERE_ROW, WEB, C1, C2, *PORTS, left)
+    rows = (HERE_ROW, WEB, C1, C2, *PLACES, left)
     state.absorb([RowChange(None, row) for row in rows], 7, 0)
     slots = state.view.need(SlotTable, "web").slots
     assert state.generation == 7
@@ -161,7 +201,7 @@ def test_slots_that_another_controller_left_are_kept_where_they_are_right() -> N
 
 def test_the_slots_of_a_service_that_goes_are_deleted() -> None:
     state = Incremental()
-    state.absorb([RowChange(None, row) for row in (WEB, C1, *PORTS)], 1, 0)
+    state.absorb([RowChange(None, row) for row in (WEB, C1, *PLACES)], 1, 0)
     state.take_unsaved_slots()
     state.absorb([RowChange(C1, None), RowChange(WEB, None)], 2, 0)
     assert state.take_unsaved_slots() == {"web": None}
@@ -176,7 +216,7 @@ def test_slots_of_a_service_that_never_was_are_deleted() -> None:
 
 def test_another_controllers_later_slots_are_taken_over() -> None:
     state = Incremental()
-    state.absorb([RowChange(None, row) for row in (WEB, C1, C2, *PORTS)], 1, 0)
+    state.absorb([RowChange(None, row) for row in (WEB, C1, C2, *PLACES)], 1, 0)
     ours = state.view.need(SlotTable, "web")
     turned = SlotTable("web", ours.slots[::-1])
     assert state.absorb([RowChange(ours, turned)], 2, 0) == {Unit("service", "web")}

@@ -91,7 +91,7 @@ def flags_of(flow: Flow) -> int:
 
 def service_and_host(service: Service) -> Counter[Series | None]:
     fronts = fronts_of(service, C1)
-    rules = service_rules(service, [Placed(C1, 1)], (2,) * 64, 1)
+    rules = service_rules(service, [Placed(C1)], (2,) * 64, 1)
     return series_in(merged((rules, host_rules(C1.address, fronts, C1.mac, 1))))
 
 
@@ -125,7 +125,7 @@ def test_every_port_of_a_service_counts() -> None:
 
 
 def test_replies_of_a_port_that_is_shared_are_counted_where_their_service_is_known() -> None:
-    shared = Placed(C1, 1, frozenset({("tcp", 8080)}))
+    shared = Placed(C1, frozenset({("tcp", 8080)}))
     rules = service_rules(WEB, [shared], (2,) * 64, 1)
     assert series_in(rules)[Series(Kind.CONTAINER, 2, "from")] == 1
     fronts = [front for service in (WEB, OTHER) for front in fronts_of(service, C1)]

@@ -22,7 +22,7 @@ C2 = replace(C1, id="c2", address="10.0.1.2", number=3)
 
 def web(*containers: Container, slots: tuple[int, ...]) -> Rules:
     """The service and the addresses of its containers, but for their resolution."""
-    placed = [Placed(container, container.number) for container in containers]
+    placed = [Placed(container) for container in containers]
     hosts = [host_rules(c.address, fronts_of(WEB, c), c.mac, 1).flows[1:] for c in containers]
     rules = service_rules(WEB, placed, slots, 1)
     return merged([rules, *(Rules(flows) for flows in hosts)])

@@ -8,7 +8,6 @@ import pytest
 
 from openflow.cookies import OWNER_COOKIE
 from openflow.values import Flow, Output, Rules, match
-from ryu_apps.compile import Unit
 from ryu_apps.diff import Changes, Installed
 from ryu_apps.session import (
     RETRY_SECONDS,
@@ -20,6 +19,7 @@ from ryu_apps.session import (
     Session,
     Step,
 )
+from ryu_apps.units import Unit
 
 FLOW = Flow(20, 100, match(in_port=1), (Output(2),), OWNER_COOKIE)
 CHANGED = replace(FLOW, actions=(Output(3),))

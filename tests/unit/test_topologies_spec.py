@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from topologies.errors import SpecError
 from topologies.spec import (
     MAX_INTERFACE_NAME,
     HostSpec,
     LinkSpec,
     NetworkSpec,
-    SpecError,
     SwitchSpec,
     single_switch,
 )

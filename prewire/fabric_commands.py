@@ -1,0 +1,118 @@
+"""Commands on the fabric, through the REST server: links, stations, the picture, taking over."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from nib.fields import check_database, check_mac
+from prewire import drawing, show
+from prewire.command_options import Api, Form, client, given, print_rows
+from prewire.show import Output
+
+AtSwitch = Annotated[
+    str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: all]")
+]
+
+_LINK_COLUMNS: Final = {
+    "SWITCH": "switch",
+    "NAME": "switch_name",
+    "PORT": "port",
+    "PEER": "peer",
+    "PEER NAME": "peer_name",
+    "PEER PORT": "peer_port",
+    "BOTH WAYS": "both_ways",
+    "UP": "up",
+    "CAPACITY": "capacity",
+    "PROBLEM": "problem",
+}
+_HOST_COLUMNS: Final = {
+    "MAC": "mac",
+    "ADDRESSES": "addresses",
+    "SWITCH": "switch",
+    "NAME": "switch_name",
+    "PORT": "port",
+    "SOURCE": "source",
+    "CONTAINERS": "containers",
+    "PROBLEM": "problem",
+}
+
+host = typer.Typer(no_args_is_help=True, help="Hosts that were heard at edge ports.")
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(host, name="host")
+    for command in (links, hosts, topology, adopt):
+        app.command()(command)
+
+
+def links(switch: AtSwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:
+    """List the links between switches: both ends, capacity, and why one carries nothing."""
+    found = client(api).call("GET", "/v1/links", params=given(switch=switch))
+    if output is Output.TABLE:
+        for each in found["items"]:
+            each["capacity"] = drawing.rate(each["capacity_bps"])
+    print_rows(found, output, _LINK_COLUMNS)
+
+
+def hosts(switch: AtSwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:
+    """List all stations: containers, what interfaces name, and hosts that were heard."""
+    found = client(api).call("GET", "/v1/hosts", params=given(switch=switch))
+    if output is Output.TABLE:
+        for each in found["items"]:
+            each["addresses"], each["containers"] = _joined(each)
+    print_rows(found, output, _HOST_COLUMNS)
+
+
+def topology(
+    *,
+    dot: Annotated[bool, typer.Option("--dot", help="Print a graph for Graphviz.")] = False,
+    api: Api = None,
+    output: Form = Output.TABLE,
+) -> None:
+    """Show the fabric: switches in layers, the links between them, and what is wrong with them."""
+    found = client(api).call("GET", "/v1/topology")
+    if dot:
+        show.lines(*drawing.as_dot(found))
+    elif output is Output.JSON:
+        show.as_json(found)
+    elif found["switches"]:
+        show.lines(*drawing.as_text(found))
+    else:
+        show.lines("no switch has connected: ovs-vsctl set-controller BRIDGE tcp:CONTROLLER:6653")
+
+
+def adopt(
+    database: Annotated[
+        str | None,
+        typer.Argument(help="Its 8 hex digits, as a switch's problem has them. [default: show]"),
+    ] = None,
+    api: Api = None,
+    output: Form = Output.TABLE,
+) -> None:
+    """Let this database take over the network that another one programmed."""
+    server = client(api)
+    if database is None:
+        found = server.call("GET", "/v1/adopt")
+    else:
+        body = {"database": check_database("database", database)}
+        found = server.call("POST", "/v1/adopt", json=body)
+    if output is Output.JSON:
+        show.as_json(found)
+    else:
+        others = ", ".join(found["predecessors"]) or "no other"
+        show.lines(f"database {found['database']} takes over the network of: {others}")
+
+
+@host.command("forget")
+def forget_host(
+    mac: Annotated[str, typer.Argument(help="Its MAC address.")], api: Api = None
+) -> None:
+    """Forget where a host was heard; it is learned anew when it speaks."""
+    client(api).call("DELETE", f"/v1/hosts/{check_mac('mac', mac)}")
+
+
+def _joined(station: Any) -> tuple[str, str]:
+    return ", ".join(station["addresses"]), ", ".join(station["containers"])

@@ -1,0 +1,142 @@
+"""Units: the parts that intent and topology compile in, and which of them a changed row touches.
+
+Their flows and groups never share a key, so that a change recompiles only the units it touches.
+
+Must not know: any flow (`ryu_apps.compile`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+from gateway_lb.health import health_iface
+from nib.mirror import Lookups, RowChange
+from nib.records import (
+    Container,
+    Global,
+    Host,
+    Link,
+    LocalSlots,
+    Port,
+    Record,
+    Service,
+    SlotTable,
+    Switch,
+)
+from ryu_apps.stations import all_stations, stations_on
+
+
+class Unit(NamedTuple):
+    """What is compiled as one: its kind and the name or address of its object."""
+
+    kind: Literal["base", "ports", "routes", "station", "vip", "host", "service"]
+    name: str = ""
+
+
+BASE: Final = Unit("base")
+PORTS: Final = Unit("ports")
+ROUTES: Final = Unit("routes")
+
+
+def all_units(view: Lookups) -> set[Unit]:
+    """Every unit that the database's intent has rules for."""
+    units = {BASE, PORTS, ROUTES}
+    units.update(Unit("station", mac) for mac in all_stations(view))
+    for service in view.all(Service):
+        units |= {Unit("service", service.name), Unit("vip", service.vip)}
+    units.update(Unit("host", container.address) for container in view.all(Container))
+    return units
+
+
+def touched_units(change: RowChange, view: Lookups) -> set[Unit]:
+    """The units that a changed row can alter. view: the database after the change."""
+    match change.record:
+        case Switch():
+            return _units_of_switch(change, view)
+        case Global():
+            return {BASE} if _database(change.old) != _database(change.new) else set()
+    return {unit for record in _sides(change) for unit in _units_of(record, view)}
+
+
+def _units_of_switch(change: RowChange, view: Lookups) -> set[Unit]:
+    """Ways change when a switch comes, goes, or comes under control or out of it."""
+    before, after = change.old, change.new
+    if isinstance(before, Switch) and isinstance(after, Switch) and before.ct_zone == after.ct_zone:
+        return {ROUTES} if before.connected != after.connected else set()
+    return {ROUTES} | {Unit("station", mac) for mac in all_stations(view)}
+
+
+def _database(row: Record | None) -> str:
+    return row.database if isinstance(row, Global) else ""
+
+
+def _sides(change: RowChange) -> Iterator[Record]:
+    yield from (record for record in (change.old, change.new) if record is not None)
+
+
+def _units_of(record: Record, view: Lookups) -> Iterator[Unit]:
+    match record:
+        case Service():
+            yield Unit("service", record.name)
+            yield Unit("vip", record.vip)
+            yield from _stations_at(record.vip, view)
+            for container in view.containers_of(record.name):
+                yield from _units_sharing(container, record, view)
+        case Container():
+            yield Unit("service", record.service)
+            yield Unit("station", record.mac)
+            yield from _stations_at(record.address, view)
+            yield from _units_sharing(record, view.get(Service, record.service), view)
+        case SlotTable() | LocalSlots():
+            yield Unit("service", record.service)
+        case Port():
+            yield from (PORTS, ROUTES)
+            yield from (Unit("station", mac) for mac in stations_on(record, view))
+            if record.iface_id == health_iface(record.switch):
+                yield from (Unit("vip", service.vip) for service in view.all(Service))
+        case Link():
+            yield from (PORTS, ROUTES)
+        case Host():
+            yield Unit("station", record.mac)
+            for address in record.addresses:
+                yield from _stations_at(address, view)
+        case _:
+            pass
+
+
+def _stations_at(address: str, view: Lookups) -> Iterator[Unit]:
+    """Stations that were heard with an address."""
+    yield from (Unit("station", host.mac) for host in view.hosts_at(address))
+
+
+def _units_sharing(container: Container, service: Service | None, view: Lookups) -> Iterator[Unit]:
+    """A container's address, and the services that have one of its ports there too.
+
+    service: its service. Where one is not there, gone or not heard of yet, it may share anything.
+    """
+    yield Unit("host", container.address)
+    for other in view.containers_at(container.address):
+        beside = view.get(Service, other.service)
+        if _may_share(_ports(container, service), _ports(other, beside)):
+            yield Unit("service", other.service)
+
+
+def _ports(container: Container, service: Service | None) -> set[tuple[str, int]] | None:
+    """Those that its service leads to; None where the service is not there."""
+    if service is None:
+        return None
+    return {(protocol, target) for _, protocol, target in service.targets(container)}
+
+
+def _may_share(one: set[tuple[str, int]] | None, other: set[tuple[str, int]] | None) -> bool:
+    return one is None or other is None or bool(one & other)
+
+
+def services_on(port: Port, view: Lookups) -> set[str]:
+    """The services that have a container behind this port."""
+    containers = view.containers_on_port(port.switch, port.name)
+    containers += view.containers_on_port(port.switch, str(port.number))
+    if port.iface_id is not None:
+        containers += view.containers_on_iface(port.iface_id)
+    return {container.service for container in containers}
