@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import apply_latency, gateway, inflight, reports, shares, sustained
+from benchmarks import apply_latency, gateway, inflight, reports, restart, shares, sustained
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, machine
 from nib.errors import NibError
@@ -30,6 +30,7 @@ PARTS: Final[dict[str, Callable[[int | None, int | None], Outcome]]] = {
     "inflight": inflight.measure,
     "reports": reports.measure,
     "apply": apply_latency.measure,
+    "restart": restart.measure,
 }
 _EXPECTED: Final = (
     BenchmarkFailed,

@@ -51,6 +51,12 @@ def processor_seconds(pid: int) -> float:
     return sum(int(each) for each in fields[_TIMES]) / os.sysconf("SC_CLK_TCK")
 
 
+def metric(page: str, name: str) -> float:
+    """The sum of a metric's samples on a page of metrics; 0 where there is none."""
+    samples = (line.rpartition(" ") for line in page.splitlines())
+    return sum(float(value) for series, _, value in samples if series.partition("{")[0] == name)
+
+
 def _row(file: Path, prefix: str) -> dict[str, int]:
     """A pair of lines, names and values, that begin with the prefix."""
     names, values = (

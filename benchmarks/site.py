@@ -5,6 +5,7 @@ Owns starting both and removing both, and the few calls that every part makes.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -16,11 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
+
 from benchmarks.api import Api
 from benchmarks.counters import processor_seconds
 from benchmarks.errors import BenchmarkFailed
 from prewire import settings, up
 from prewire.ports import free_port
+from prewire.processes import Child, start
+from prewire.settings import Settings
 from topologies.mininet_net import RunningNetwork, running
 from topologies.openvswitch import ensure_running
 from topologies.spec import interface_name, single_switch
@@ -39,7 +44,13 @@ class Site:
     api: Api
     api_port: int
     target: str
-    processes: tuple[subprocess.Popen[bytes], ...]
+    children: list[Child]
+    settings: Settings
+
+    @property
+    def processes(self) -> list[subprocess.Popen[bytes]]:
+        """All of prewire's."""
+        return [child.process for child in self.children]
 
     @property
     def bridge(self) -> str:
@@ -82,6 +93,27 @@ class Site:
         """Processor time that prewire's processes have taken."""
         return sum(processor_seconds(process.pid) for process in self.processes)
 
+    def metrics(self) -> str:
+        """The controller's page of metrics."""
+        given = self.settings
+        page = httpx.get(f"http://{given.metrics_host}:{given.metrics_port}/metrics")
+        return page.raise_for_status().text
+
+    def restart_controller(self) -> None:
+        """Kill the controller and start another; returns when it leads."""
+        index = next(n for n, child in enumerate(self.children) if child.name == "controller")
+        self.children[index].process.kill()
+        self.children[index].process.wait()
+        environment = os.environ | self.settings.environment
+        with (self.settings.state_dir / "log").open("ab") as log:
+            self.children[index] = start("controller", ["controller"], environment, log)
+        ending = f":{self.children[index].process.pid}"
+
+        def leads() -> bool:
+            return str(self.api.call("GET", "/v1/status")["leader"]).endswith(ending)
+
+        until(leads, "the new controller leads", _READY_SECONDS)
+
     def pause(self) -> None:
         """Give prewire no processor time, so that what is measured without it pays none."""
         for process in self.processes:
@@ -123,8 +155,7 @@ def running_site(containers: int = 3) -> Iterator[Site]:
             up.running(given, log) as children,
             running(spec, [target]) as net,
         ):
-            processes = tuple(child.process for child in children)
-            site = Site(net, Api(given.api_port), given.api_port, target, processes)
+            site = Site(net, Api(given.api_port), given.api_port, target, children, given)
             try:
                 _await_ports(site)
                 yield site

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-# A connection made this long before a count was taken is in it: the count takes time, and the
-# clocks of hosts differ.
-SETTLE_MS: Final = 300
+from gateway_lb.connections import Count
+from gateway_lb.guarded import SETTLE_MS, Guarded
 
 # How long one waits in silence for a first count; then SYNs are refused.
 PATIENCE_MS: Final = 3_000
@@ -59,51 +58,14 @@ class Attempt:
 
 @dataclass(slots=True)
 class _Permit:
-    """under_way: its SYNs that may not be out of the switch yet; at_ms: when the last one was;
-    switch: whose count will have it, "" = of several."""
+    """under_way: its SYNs that may not be out of a switch yet; at_ms: when the last one was;
+    switches: where they came in."""
 
     serial: int
     container: int
-    switch: str
+    switches: set[str]
     under_way: int = 1
     at_ms: int = 0
-
-
-@dataclass(slots=True)
-class _Count:
-    """What a switch counted, and when."""
-
-    open: int
-    at_ms: int
-
-
-@dataclass(slots=True)
-class _Guarded:
-    """A container. cap: None = none of its own; is_new: nobody was connected when it came; counts:
-    by switch; pending: permits that no count has yet."""
-
-    cap: int | None
-    since_ms: int
-    is_new: bool
-    counts: dict[str, _Count] = field(default_factory=dict)
-    pending: int = 0
-
-    def is_fresh(self, at_ms: int) -> bool:
-        """Whether a count of this time has all that was there when the container was guarded."""
-        return at_ms >= self.since_ms + SETTLE_MS
-
-    @property
-    def taken(self) -> int:
-        """Connections that it has at most, as far as switches have counted them."""
-        return sum(count.open for count in self.counts.values()) + self.pending
-
-    def settled_ms(self, switch: str) -> int | None:
-        """Up to when connections through a switch, or any, are in its counts."""
-        if switch:
-            count = self.counts.get(switch)
-            return None if count is None else count.at_ms - SETTLE_MS
-        times = (count.at_ms for count in self.counts.values())
-        return min(times, default=SETTLE_MS) - SETTLE_MS
 
 
 class Admission:
@@ -114,7 +76,7 @@ class Admission:
         self._total: int | None = None
         self._connected = frozenset(connected)
         self._met: dict[str, int] = {}  # when the first SYN of each switch came
-        self._guarded: dict[int, _Guarded] = {}
+        self._guarded: dict[int, Guarded] = {}
         self._pending: dict[bytes, _Permit] = {}
         self._settled: dict[bytes, _Permit] = {}  # oldest first
 
@@ -139,7 +101,7 @@ class Admission:
             if known is not None:
                 known.cap = cap
                 continue
-            self._guarded[number] = _Guarded(cap, now_ms, number in unused)
+            self._guarded[number] = Guarded(cap, now_ms, number in unused)
 
     def heed(self, connected: Collection[str]) -> None:
         """These switches are connected; no count of another is awaited for long: its last stands,
@@ -155,7 +117,7 @@ class Admission:
         before = known.counts.get(switch)
         if before is not None and at_ms < before.at_ms:
             return
-        known.counts[switch] = _Count(connections, at_ms)
+        known.counts[switch] = Count(connections, at_ms)
         self._settle(container)
 
     def uncounted(self, container: int, switch: str) -> None:
@@ -173,8 +135,7 @@ class Admission:
         if before is not None:
             before.serial = attempt.serial
             before.under_way += 1
-            if before.switch != attempt.switch:
-                before.switch = ""
+            before.switches.add(attempt.switch)
             return Verdict(Answer.ADMIT, before.container, again=True)
         settled = self._settled.get(attempt.client)
         if settled is not None and settled.serial == attempt.serial:
@@ -231,21 +192,21 @@ class Admission:
             return Answer.REFUSE
         return own
 
-    def _taken(self, known: _Guarded, now_ms: int) -> int | None:
+    def _taken(self, known: Guarded, now_ms: int) -> int | None:
         """Connections that a container has at most; None = not known."""
         if known.is_new:
             return known.taken
         is_awaited = any(self._is_awaited(switch, known, now_ms) for switch in known.counts)
         return None if is_awaited or not known.counts else known.taken
 
-    def _is_awaited(self, switch: str, known: _Guarded, now_ms: int) -> bool:
+    def _is_awaited(self, switch: str, known: Guarded, now_ms: int) -> bool:
         """Whether a switch's count of a container is too old, and another is to come."""
         if known.is_fresh(known.counts[switch].at_ms):
             return False
         is_lost = switch and switch not in self._connected
         return not is_lost or now_ms <= known.since_ms + PATIENCE_MS
 
-    def _is_counted(self, known: _Guarded, switch: str) -> bool:
+    def _is_counted(self, known: Guarded, switch: str) -> bool:
         """Whether a connection through a switch would be counted; of a new container it will be."""
         return known.is_new or not switch or switch in known.counts
 
@@ -258,7 +219,7 @@ class Admission:
 
     def _permitted(self, attempt: Attempt, container: int, *, again: bool) -> Verdict:
         self._settled.pop(attempt.client, None)
-        self._pending[attempt.client] = _Permit(attempt.serial, container, attempt.switch)
+        self._pending[attempt.client] = _Permit(attempt.serial, container, {attempt.switch})
         self._guarded[container].pending += 1
         return Verdict(Answer.ADMIT, container, again)
 
@@ -270,7 +231,7 @@ class Admission:
             for client, permit in self._pending.items()
             if permit.container == container
             and not permit.under_way
-            and permit.at_ms <= (known.settled_ms(permit.switch) or 0)
+            and permit.at_ms <= known.settled_ms(permit.switches)
         ]
         for client in over:
             self._settled[client] = self._pending.pop(client)

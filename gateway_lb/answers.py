@@ -9,7 +9,7 @@ Must not know: requests, who wrote a row.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -17,12 +17,13 @@ from pydantic import BaseModel, Field
 
 from gateway_lb import balance, lifecycle, shares, verdicts
 from gateway_lb.balance import Standing, Standings
+from gateway_lb.connections import Count, count_of
 from gateway_lb.models import CanaryIn, ContainerIn, ServiceIn
 from gateway_lb.placement import port_of
 from nib.acknowledgement import switches_behind
 from nib.mirror import Lookups
-from nib.observed import Connections, Demand, Ejected, Health, Report
-from nib.records import Container, Service, SlotTable, field_values
+from nib.observed import Demand, Ejected, Health, Report
+from nib.records import Container, LocalSlots, Service, SlotTable, field_values
 
 State = Literal[
     "ready", "warming", "draining", "unplaced", "unchecked", "down", "ejected", "full", "idle"
@@ -81,7 +82,9 @@ class ContainerOut(ContainerIn):
     reason: str = Field(description="why it gets nothing, or less than its due; or empty")
     drain_until_ms: int | None = Field(description="end of draining, milliseconds since 1970")
     seconds_left: float | None = Field(description="of draining")
-    connections: int | None = Field(description="open ones; null: nobody counts them")
+    connections: int | None = Field(
+        description="open ones, in all switches; null: nobody counts them"
+    )
     safe_to_stop: bool | None = Field(
         description="it drains, and no connection of it is left; null: nobody counts them"
     )
@@ -124,6 +127,14 @@ class SlotShare(BaseModel):
     share: float = Field(description="0 to 1")
 
 
+class LocalSlotsOut(BaseModel):
+    """The slots of a service with locality, for clients of one switch."""
+
+    switch: str = Field(description="its datapath id")
+    slots_in_all: int
+    containers: list[SlotShare] = Field(description="those that have any, by id")
+
+
 class SlotsOut(BaseModel):
     """A service's slot table. A new connection takes the slot hash modulo their number."""
 
@@ -131,6 +142,9 @@ class SlotsOut(BaseModel):
     slots_in_all: int = Field(description="64, 128 or 256; 0 where no container gets connections")
     containers: list[SlotShare] = Field(description="all of the service's, by id")
     slots: list[str] = Field(description="the container of each slot, in order")
+    local_slots: list[LocalSlotsOut] = Field(
+        description="with locality, what clients of each switch go by instead"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,7 @@ class _Scene:
     view: Lookups
     standings: Standings
     slots: Counter[int]
+    local: frozenset[int]  # containers that clients of some switch are led to
     now_ms: int
 
     @classmethod
@@ -149,6 +164,7 @@ class _Scene:
             view,
             balance.service_standings(service, view, now_ms),
             Counter(table.slots if table else ()),
+            frozenset[int]().union(*(each.slots for each in view.local_slots_of(service))),
             now_ms,
         )
 
@@ -197,16 +213,33 @@ def slots_out(service: Service, view: Lookups) -> SlotsOut:
     numbers = table.slots if table else ()
     ids = {container.number: container.id for container in view.containers_of(service.name)}
     slots = [ids.get(number, "") for number in numbers]
-    count = Counter(slots)
     return SlotsOut(
         service=service.name,
         slots_in_all=len(slots),
-        containers=[
-            SlotShare(id=name, slots=count[name], share=_share(count[name], len(slots)))
-            for name in sorted({*ids.values(), *slots})
-        ],
+        containers=_slot_shares(slots, {*ids.values(), *slots}),
         slots=slots,
+        local_slots=[
+            _local_slots_out(local, ids)
+            for local in sorted(view.local_slots_of(service.name), key=lambda each: each.switch)
+        ],
     )
+
+
+def _local_slots_out(local: LocalSlots, ids: Mapping[int, str]) -> LocalSlotsOut:
+    slots = [ids.get(number, "") for number in local.slots]
+    return LocalSlotsOut(
+        switch=local.switch,
+        slots_in_all=len(slots),
+        containers=_slot_shares(slots, slots),
+    )
+
+
+def _slot_shares(slots: Sequence[str], names: Iterable[str]) -> list[SlotShare]:
+    count = Counter(slots)
+    return [
+        SlotShare(id=name, slots=count[name], share=_share(count[name], len(slots)))
+        for name in sorted(set(names))
+    ]
 
 
 def demand_list(demands: Iterable[Demand]) -> DemandList:
@@ -215,22 +248,10 @@ def demand_list(demands: Iterable[Demand]) -> DemandList:
     return DemandList(items=[DemandOut(**asdict(demand)) for demand in by_name])
 
 
-def is_safe_to_stop(container: Container, slots: int, view: Lookups, now_ms: int) -> bool | None:
-    """Whether it drains, no switch sends it a new connection, and none it had is left.
-
-    None while nobody counts its connections.
-    """
-    safe = lifecycle.safe_to_stop(container, view.get(Connections, container.key), now_ms)
-    is_over = container.drain_until_ms is not None and container.drain_until_ms <= now_ms
-    if safe and not is_over:
-        return not slots and not switches_behind(view, container.generation)
-    return safe
-
-
 def _container_out(standing: Standing, scene: _Scene) -> ContainerOut:
     container, view = standing.container, scene.view
     slots, in_all = scene.slots[container.number], scene.slots.total()
-    counted = view.get(Connections, container.key)
+    counted = count_of(container.key, view)
     health = view.get(Health, container.key)
     ejected = view.get(Ejected, container.key)
     report = view.get(Report, container.key)
@@ -242,7 +263,7 @@ def _container_out(standing: Standing, scene: _Scene) -> ContainerOut:
             "reason": standing.reason,
             "seconds_left": None if until is None else max(0, until - scene.now_ms) / 1000,
             "connections": counted and counted.open,
-            "safe_to_stop": is_safe_to_stop(container, slots, view, scene.now_ms),
+            "safe_to_stop": _is_safe_to_stop(container, counted, scene),
             "placed": port_of(container, view) is not None,
             "slots": slots,
             "slots_in_all": in_all,
@@ -262,6 +283,19 @@ def _container_out(standing: Standing, scene: _Scene) -> ContainerOut:
         },
         extra="ignore",
     )  # fmt: skip
+
+
+def _is_safe_to_stop(container: Container, counted: Count | None, scene: _Scene) -> bool | None:
+    """Whether it drains, no switch sends it a new connection, and none it had is left.
+
+    None while nobody counts its connections.
+    """
+    safe = lifecycle.safe_to_stop(container, counted, scene.now_ms)
+    is_over = container.drain_until_ms is not None and container.drain_until_ms <= scene.now_ms
+    if safe and not is_over:
+        has_slots = container.number in scene.slots or container.number in scene.local
+        return not has_slots and not switches_behind(scene.view, container.generation)
+    return safe
 
 
 def _share(slots: int, in_all: int) -> float:

@@ -19,7 +19,8 @@ from nib.records import Switch
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """open: connections in all switches; at_ms: when the oldest of their counts was taken."""
+    """open: connections through one switch or several; at_ms: when they were counted, the oldest
+    count of several."""
 
     open: int
     at_ms: int

@@ -28,6 +28,12 @@ def check_service(service: Service, view: Lookups) -> None:
             "failed connections are not known in stateless mode",
             "set mode to stateful, or leave ejection out",
         )
+    if service.locality != "none" and service.affinity_seconds:
+        raise FieldError(
+            "affinity_seconds",
+            "with locality a client's container depends on the switch where it enters",
+            "leave affinity_seconds out, or set locality to none",
+        )
     _check_vip(service, view)
     for container in view.containers_of(service.name):
         if is_ipv6(container.address) != is_ipv6(service.vip):

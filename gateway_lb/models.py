@@ -127,6 +127,10 @@ class ServiceIn(_In):
     panic_percent: Number = Field(
         0, description="with a smaller part of the containers usable, all are used; 0: never"
     )
+    locality: Literal["none", "prefer"] = Field(
+        "none",
+        description="`prefer`: clients get the containers of their switch while one can take more",
+    )
     health: HealthSpec | None = Field(None, description="active checks; null: none")
     ejection: EjectionSpec | None = Field(None, description="passive ejection; null: none")
     canary: CanaryIn | None = Field(None, description="a version's share; null: by weights alone")

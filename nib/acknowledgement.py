@@ -49,6 +49,6 @@ async def applied(nib: Nib, generation: int, timeout_s: float) -> None:
 
 def _state(switch: Switch) -> str:
     name = f"{switch.name} ({switch.dpid})"
-    if not switch.connected:
-        return f"{name} is not connected"
-    return f"{name} has a problem: {switch.problem}" if switch.problem else name
+    if switch.problem:
+        return f"{name} has a problem: {switch.problem}"
+    return name if switch.connected else f"{name} is not connected and programmed"

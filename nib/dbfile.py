@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from nib.errors import NibError, SchemaMismatch, ServerError
 from nib.rows import DATABASE, packaged_version, schema_path, version_tuple
+from nib.tls_stream import tool_options
 
 TOOL_TIMEOUT_S = 60
-_PATIENCE = ("--timeout=30",)  # of ovsdb-client, which tries for ever to connect
 
 _PACKAGES = {
     "ovs-appctl": "openvswitch-common",
@@ -59,7 +59,8 @@ def run_tool(name: str, *args: str) -> str:
             "see whether it hangs on a disk",
         ) from None
     if done.returncode != 0:
-        complaint = done.stderr.strip() or f"exit status {done.returncode}"
+        complaint = "; ".join(done.stderr.split("\n")).strip("; ")
+        complaint = complaint or f"exit status {done.returncode}"
         raise ServerError(f"{name} failed: {complaint}", "mend that and run it again")
     return done.stdout
 
@@ -102,7 +103,9 @@ def is_clustered(db_path: Path) -> bool:
 
 def served_version(remote: str) -> str:
     """The schema version that a running server has; raises ServerError when it does not answer."""
-    return run_tool("ovsdb-client", *_PATIENCE, "get-schema-version", remote, DATABASE).strip()
+    return run_tool(
+        "ovsdb-client", *_patience(remote), "get-schema-version", remote, DATABASE
+    ).strip()
 
 
 def convert_served(remote: str) -> Conversion:
@@ -113,7 +116,7 @@ def convert_served(remote: str) -> Conversion:
     """
     old, new = served_version(remote), packaged_version()
     _refuse_newer(old, new)
-    run_tool("ovsdb-client", *_PATIENCE, "convert", remote, str(schema_path()))
+    run_tool("ovsdb-client", *_patience(remote), "convert", remote, str(schema_path()))
     return Conversion(old, new, None)
 
 
@@ -140,13 +143,18 @@ def backup(source: str | Path, target: Path) -> None:
     if target.exists():
         raise ServerError(f"{target} exists already", "choose another file")
     if isinstance(source, str) and is_remote(source):
-        copied = run_tool("ovsdb-client", *_PATIENCE, "backup", source, DATABASE)
+        copied = run_tool("ovsdb-client", *_patience(source), "backup", source, DATABASE)
         _write_new(target, copied.encode())
         return
     path = Path(source)
     schema_version(path)
     refuse_if_locked(path)
     run_tool("ovsdb-tool", "compact", str(path), str(target))
+
+
+def _patience(remote: str) -> list[str]:
+    """Options of ovsdb-client, which tries for ever to connect; and certificates for ssl:."""
+    return ["--timeout=30", *tool_options(remote)]
 
 
 def is_remote(source: str) -> bool:

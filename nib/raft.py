@@ -26,7 +26,12 @@ _MEMBER: Final = re.compile(
     r"^\s+\S+ \((?P<id>\w+) at (?P<address>\S+)\)(?P<self> \(self\))?"
     r"(?:.* match_index=(?P<index>\d+))?(?:.* last msg (?P<age>\d+) ms ago)?",
 )
+_LEFT: Final = "left cluster"
 _CONTROL_SECONDS: Final = "--timeout=5"
+
+
+class NoMember(ServerError):
+    """A server's database belongs to no cluster, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +125,19 @@ def status(control: Path) -> ClusterStatus:
 
 
 def leave(control: Path) -> None:
-    """Have a server leave its cluster in order: the others must be able to go on without it.
+    """Have a server leave its cluster in order: a majority, it among them, must agree.
 
-    It is done when its state is "left cluster". Raises ServerError.
+    It goes on in the background; `has_left` tells when it is done. Raises ServerError.
     """
     _ask(control, "cluster/leave")
+
+
+def has_left(control: Path) -> bool:
+    """Whether a server that was told to leave has left; raises ServerError."""
+    try:
+        return status(control).state == _LEFT
+    except NoMember:  # it forgets the cluster then
+        return True
 
 
 def remove(control: Path, server: str) -> None:
@@ -182,10 +195,10 @@ def _ask(control: Path, command: str, *arguments: str) -> str:
             "ovs-appctl", _CONTROL_SECONDS, f"--target={control}", command, DATABASE, *arguments
         )
     except ServerError as error:
-        if "not a clustered database" in error.message or "No such" in error.message:
-            raise ServerError(
-                f"the database of {control.parent} is no member of a cluster",
-                "make it one with `prewire db cluster create --contents FILE`",
+        if "unknown cluster" in error.message:
+            raise NoMember(
+                f"the server of {control.parent} belongs to no cluster",
+                "see whether it stands alone, or has left its cluster",
             ) from None
         raise
 

@@ -22,13 +22,14 @@ import ovs.jsonrpc
 from nib.errors import FieldError
 from nib.mirror import RowChange
 from nib.records import RECORD_CLASSES, Key, Record
-from nib.rows import KINDS, LAYOUTS, packaged_schema, record_of_row
+from nib.rows import DATABASE, KINDS, LAYOUTS, packaged_schema, record_of_row
 
 LOG = logging.getLogger(__name__)
 
 MIN_BACKOFF_MS = 100
 MAX_BACKOFF_MS = 500
 PROBE_INTERVAL_MS = 5000
+CLUSTER_PROBE_INTERVAL_MS = 1500
 
 
 def is_green() -> bool:
@@ -45,11 +46,15 @@ def split_remotes(remote: str) -> list[str]:
 def tune(session: Any) -> None:
     """Reconnect within half a second, and notice a hung server on a unix socket too.
 
+    It is given up after two intervals of silence. Of several servers another can do its work by
+    then: they elect a leader within two seconds.
     `Reconnect.set_backoff` silently raises anything below a second, hence the attributes.
     """
     session.reconnect.min_backoff = MIN_BACKOFF_MS
     session.reconnect.max_backoff = MAX_BACKOFF_MS
-    session.reconnect.set_probe_interval(PROBE_INTERVAL_MS)
+    several = session.get_num_of_remotes() > 1
+    interval_ms = CLUSTER_PROBE_INTERVAL_MS if several else PROBE_INTERVAL_MS
+    session.reconnect.set_probe_interval(interval_ms)
 
 
 class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
@@ -71,6 +76,13 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
     def loaded(self) -> bool:
         """Connected, and showing everything the server has told."""
         return bool(self._session.is_connected() and self.state == self.IDL_S_MONITORING)
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the server is one of a cluster."""
+        tables = self.server_tables
+        rows = tables[self._server_db_table].rows.values() if tables else ()
+        return any(row.name == DATABASE and row.model == "clustered" for row in rows)
 
     @property
     def session_seqno(self) -> int:

@@ -2,7 +2,7 @@
 
 Owns: the names of the files, the rules of which CA vouches for whom, TLS contexts, and the options
 of Open vSwitch's programs.
-Must not know: the OVSDB library (`nib.tls_stream`), who listens, or who connects.
+Must not know: how the OVSDB library uses them (`nib.tls_stream`), who listens, or who connects.
 
 Certificates of `ovs-pki` carry ids, no host names. A peer is who it says when the right CA signed
 its certificate; no host name is compared.
@@ -20,7 +20,7 @@ from nib.errors import FieldError
 
 SETTING: Final = "tls"
 _REMEDY: Final = "make it as docs/tls.md shows, or correct PREWIRE_TLS"
-_METHOD: Final = re.compile(r"(?:^|,)(tcp|ssl):")  # in an OVSDB remote, which may name several
+_METHOD: Final = re.compile(r"(?:^|[,;])(tcp|ssl):")  # of each of several OVSDB remotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,23 @@ class TlsFiles:
             context.load_verify_locations(peers)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+
+def begin(directory: str, nib: str, switch_db: str) -> TlsFiles | None:
+    """Look at the certificates, and have this process's OVSDB clients use them.
+
+    FieldError names the setting, the file and the remedy. Where TLS is off (directory is "", and
+    the result None), this only sees that no remote needs it.
+    """
+    files = TlsFiles(Path(directory).absolute()) if directory else None
+    check_method("nib", nib, files)
+    check_method("switch_db", switch_db, files)
+    if files is not None:
+        from nib import tls_stream  # noqa: PLC0415 - the OVSDB library is slow to load
+
+        files.check()
+        tls_stream.use(files, switch_db)
+    return files
 
 
 def check_method(setting: str, remote: str, files: TlsFiles | None) -> None:

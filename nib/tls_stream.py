@@ -9,6 +9,7 @@ Must not know: what the connection carries.
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import threading
 from pathlib import Path
@@ -55,13 +56,14 @@ class TlsStream(SSLStream):  # type: ignore[misc]
             super().wait(poller, wait)
 
 
-def use(files: TlsFiles, switch_remote: str = "") -> None:
+def use(files: TlsFiles, switch_remotes: str = "") -> None:
     """Have every `ssl:` connection of this process use these files.
 
-    switch_remote: where a switch's own database is, for which switchca.pem vouches.
+    switch_remotes: where switches have their own databases, for which switchca.pem vouches; with
+    commas or semicolons between them.
     """
     TlsStream.files = files
-    TlsStream.switch_remotes = frozenset(switch_remote.split(","))
+    TlsStream.switch_remotes = frozenset(re.split(r"[,;\s]+", switch_remotes))
     Stream.ssl_set_private_key_file(str(files.key))
     Stream.ssl_set_certificate_file(str(files.cert))
     Stream.register_method(_METHOD, TlsStream)

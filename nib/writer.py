@@ -7,91 +7,47 @@ except `submit`.
 A group is one transaction. Refused by the server, its changes run one by one, so that a bad change
 fails alone. Overtaken by another process (a verified column changed), the group runs again on the
 refreshed replica. An outcome is told only once it cannot change any more.
+
+Where the connection is lost before the answer, the group is *in doubt*. On the next connection it
+is looked for: if the database is as the transaction made it, it had arrived. Otherwise the group
+runs again, on what is there. That is safe while the lost transaction is still on its way somewhere:
+both verify the same rows and insert the same keys, so the database takes one of them.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
 
 import ovs.db.idl
 
 from nib.draft import Draft
 from nib.errors import NibUnavailable
+from nib.flight import Committed, Flight, Job, arrived_of
 from nib.mirror import Mirror
 from nib.records import Container, Service
 from nib.replica import Replica
 from nib.transaction import filled_transaction, refusal
 
+__all__ = ["Committed", "Job", "Writer"]
+
 LOG = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 MAX_GROUP = 256
+MAX_DOUBTS = 8  # transactions of one group that are looked for, the last ones
 MAX_REFUSALS = 3  # how often a refusal is doubted because the replica changed meanwhile
 
 UNKNOWN = "; the change may or may not have been made"
 
 
 @dataclass(frozen=True, slots=True)
-class Committed(Generic[T]):
-    """What a change function returned, and intent's generation in force after its commit."""
+class _Doubt:
+    """Jobs to run again, unless one of these transactions, the last one first, arrived."""
 
-    value: T
-    generation: int
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """One change function waiting for its turn until `deadline` (monotonic seconds)."""
-
-    change: Callable[[Draft], Any]
-    future: Future[Committed[Any]]
-    deadline: float
-    begun: bool = False
-    refusals: int = 0
-
-    def begin(self) -> bool:
-        """False when the caller cancelled the future before the first run."""
-        if not self.begun:
-            self.begun = True
-            return self.future.set_running_or_notify_cancel()
-        return True
-
-    def fail(self, error: Exception) -> None:
-        """End with an error."""
-        if self.begin():
-            self.future.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    job: Job
-    value: Any
-    error: Exception | None
-
-    def tell(self, generation: int) -> None:
-        if self.error is None:
-            self.job.future.set_result(Committed(self.value, generation))
-        else:
-            self.job.fail(self.error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """A transaction sent to the server."""
-
-    txn: Any
-    outcomes: tuple[_Outcome, ...]
-    generation: int | None  # None = intent unchanged
-    session_seqno: int
-    change_seqno: int
-    deadline: float
+    jobs: tuple[Job, ...]
+    flights: tuple[Flight, ...]
 
 
 class Writer:
@@ -113,7 +69,8 @@ class Writer:
         self._answer_timeout_s = answer_timeout_s
         self._queue: deque[Job] = deque()
         self._singles: deque[Job] = deque()
-        self._flight: _Flight | None = None
+        self._flight: Flight | None = None
+        self._doubt: _Doubt | None = None
         self._overtaken_at: int | None = None
 
     def submit(self, job: Job) -> None:
@@ -133,29 +90,45 @@ class Writer:
         deadlines = [queue[0].deadline for queue in (self._singles, self._queue) if queue]
         if self._flight is not None:
             deadlines.append(self._flight.deadline)
+        if self._doubt is not None:
+            deadlines += [job.deadline for job in self._doubt.jobs]
         return min(deadlines, default=None)
 
     def dismiss(self, error: Exception) -> None:
         """Fail everything queued or under way: the replica ends."""
+        why = str(getattr(error, "why", error))
         if self._flight is not None:
-            self._fail_flight(self._flight, str(getattr(error, "why", error)))
+            self._fail_flight(self._flight, why)
+        if self._doubt is not None:
+            self._fail(self._doubt.jobs, why + UNKNOWN)
+            self._doubt = None
         for queue in (self._singles, self._queue):
             while queue:
                 queue.popleft().fail(error)
 
     def _may_start(self) -> bool:
-        if self._flight is not None or not (self._singles or self._queue):
+        if self._flight is not None or not (self._doubt or self._singles or self._queue):
             return False
         if self._overtaken_at == self._replica.change_seqno:
             return False
         return self._replica.loaded
 
     def _start(self, now: float) -> None:
-        jobs = self._next_group()
+        doubt, self._doubt = self._doubt, None
+        if doubt is None:
+            self._send(self._next_group(), (), now)
+            return
+        arrived = arrived_of(doubt.flights, self._mirror)
+        if arrived is None:
+            self._send(doubt.jobs, doubt.flights, now)
+        else:
+            arrived.tell(self._mirror.generation)
+
+    def _send(self, jobs: tuple[Job, ...], doubts: tuple[Flight, ...], now: float) -> None:
         with self._lock:
             draft = Draft(self._mirror)
             try:
-                outcomes = tuple(_outcome_of(job, draft) for job in jobs if job.begin())
+                outcomes = tuple(job.run(draft) for job in jobs if job.begin())
                 changes = draft.net_changes()
             finally:
                 draft.roll_back(0)
@@ -175,45 +148,48 @@ class Writer:
         txn.commit()
         self.transactions += 1
         self._overtaken_at = None
-        self._flight = _Flight(
+        self._flight = Flight(
             txn=txn,
             outcomes=outcomes,
+            changes=changes,
             generation=self._mirror.generation + 1 if intent else None,
             session_seqno=self._replica.session_seqno,
             change_seqno=change_seqno,
             deadline=now + self._answer_timeout_s,
+            doubts=doubts,
         )
 
-    def _next_group(self) -> list[Job]:
+    def _next_group(self) -> tuple[Job, ...]:
         if self._singles:
-            return [self._singles.popleft()]
-        return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_GROUP))]
+            return (self._singles.popleft(),)
+        return tuple(self._queue.popleft() for _ in range(min(len(self._queue), MAX_GROUP)))
 
-    def _end_flight(self, flight: _Flight, now: float) -> None:
+    def _end_flight(self, flight: Flight, now: float) -> None:
         status = flight.txn.commit()
         txn = ovs.db.idl.Transaction
-        same_session = self._replica.session_seqno == flight.session_seqno
         if status in (txn.SUCCESS, txn.UNCHANGED):
             self._flight = None
-            generation = flight.generation
-            for outcome in flight.outcomes:
-                outcome.tell(self._mirror.generation if generation is None else generation)
+            flight.tell(self._mirror.generation)
         elif status == txn.ERROR:
             self._flight = None
             self._refused(flight)
-        elif not same_session:
-            self._fail_flight(flight, "the connection was lost during a commit")
+        elif self._replica.session_seqno != flight.session_seqno:
+            self._flight = None
+            self._doubt = _Doubt(tuple(flight.jobs), _with(flight))
         elif status == txn.TRY_AGAIN:
             self._flight = None
-            self._overtaken_at = flight.change_seqno
-            self._requeue(flight)
+            self._overtaken(flight)
         elif now >= flight.deadline:
             self._fail_flight(flight, "a commit was not answered in time")
             self._replica.force_reconnect()
 
-    def _refused(self, flight: _Flight) -> None:
+    def _refused(self, flight: Flight) -> None:
+        arrived = arrived_of(self._suspects(flight), self._mirror)
+        if arrived is not None:
+            arrived.tell(self._mirror.generation)
+            return
         if len(flight.outcomes) > 1:
-            self._singles.extend(outcome.job for outcome in flight.outcomes)
+            self._singles.extend(flight.jobs)
             return
         job = flight.outcomes[0].job
         job.refusals += 1
@@ -222,32 +198,54 @@ class Writer:
         else:
             job.fail(refusal(self._remote, flight.txn.get_error()))
 
-    def _requeue(self, flight: _Flight) -> None:
-        jobs = [outcome.job for outcome in flight.outcomes]
-        (self._singles if len(jobs) == 1 else self._queue).extendleft(reversed(jobs))
+    def _overtaken(self, flight: Flight) -> None:
+        self._overtaken_at = flight.change_seqno
+        suspects = self._suspects(flight)
+        if suspects:
+            self._doubt = _Doubt(tuple(flight.jobs), suspects)
+        else:
+            queue = self._singles if len(flight.outcomes) == 1 else self._queue
+            queue.extendleft(reversed(flight.jobs))
 
-    def _fail_flight(self, flight: _Flight, why: str) -> None:
+    def _suspects(self, flight: Flight) -> tuple[Flight, ...]:
+        """Transactions that may have arrived though the last one of them was refused.
+
+        A cluster's server that stops being the leader tries a transaction again by itself, on its
+        successor, and may so be refused by what it has done.
+        """
+        return _with(flight) if self._replica.is_clustered else flight.doubts
+
+    def _fail_flight(self, flight: Flight, why: str) -> None:
         self._flight = None
         for outcome in flight.outcomes:
             error = outcome.error or NibUnavailable(self._remote, why + UNKNOWN)
             outcome.job.fail(error)
 
+    def _fail(self, jobs: tuple[Job, ...], why: str) -> None:
+        for job in jobs:
+            job.fail(NibUnavailable(self._remote, why))
+
     def _expire(self, now: float) -> None:
+        self._expire_doubt(now)
         why = "overtaken by other writers" if self._replica.loaded else "not connected"
         for queue in (self._singles, self._queue):
             while queue and queue[0].deadline <= now and not self._may_try(queue[0]):
                 error = NibUnavailable(self._remote, f"{why} until the time was up; not written")
                 queue.popleft().fail(error)
 
+    def _expire_doubt(self, now: float) -> None:
+        if self._doubt is None:
+            return
+        late = tuple(job for job in self._doubt.jobs if job.deadline <= now)
+        left = tuple(job for job in self._doubt.jobs if job.deadline > now)
+        self._fail(late, f"the connection was lost during a commit{UNKNOWN}")
+        self._doubt = _Doubt(left, self._doubt.flights) if left else None
+
     def _may_try(self, job: Job) -> bool:
         """Late though it is, a change that waited only for its turn gets one."""
         return self._replica.loaded and not job.begun
 
 
-def _outcome_of(job: Job, draft: Draft) -> _Outcome:
-    mark = draft.mark
-    try:
-        return _Outcome(job, job.change(draft), None)
-    except Exception as error:
-        draft.roll_back(mark)
-        return _Outcome(job, None, error)
+def _with(flight: Flight) -> tuple[Flight, ...]:
+    """This transaction and the earlier ones of its jobs."""
+    return (flight, *flight.doubts)[:MAX_DOUBTS]

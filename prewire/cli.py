@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from nib.errors import NibError, NibUnavailable
-from prewire import __version__, db_commands, object_commands, process_commands, show
+from prewire import __version__, db_commands, object_commands, process_commands, show, tls_commands
 from prewire.errors import CommandFailed
 from topologies.errors import NetworkError
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 process_commands.add(app)
 object_commands.add(app)
 app.add_typer(db_commands.app, name="db")
+app.add_typer(tls_commands.app, name="tls")
 
 
 def _version(wanted: bool) -> None:

@@ -11,10 +11,26 @@ from openflow.cookies import Kind
 
 # (table, priority, kind of owner) -> what the flows there are for.
 MEANINGS: Final[dict[tuple[str, int, Kind], str]] = {
+    ("classify", 200, Kind.BASE): (
+        "probes of links (LLDP), which only the controller reads. A meter bounds how many it is "
+        "told, here and wherever packets go to it."
+    ),
+    ("classify", 150, Kind.PORT): (
+        "whatever comes from another switch: it was load-balanced where it came in, and only "
+        "passes, until it has come to its station's switch. Every other port is an edge port."
+    ),
     ("classify", 110, Kind.BASE): (
-        "neighbour solicitations, which are IPv6's ARP requests: to the same table as these."
+        "neighbour solicitations and advertisements, which are IPv6's ARP: to the same table."
     ),
     ("classify", 100, Kind.BASE): "ARP, IPv4 and IPv6 packets: each kind goes to its own table.",
+    ("arrive", 100, Kind.STATION): (
+        "packets that came through the fabric to a station behind this switch: they may be replies "
+        "to a VIP's client, so conntrack is asked. All others go on through the fabric."
+    ),
+    ("learn", 100, Kind.STATION): (
+        "ARP and neighbour discovery that says nothing new: a known station speaks at its port "
+        "from its own address. What else is said is told to the controller, and goes on likewise."
+    ),
     ("arp", 110, Kind.BASE): (
         "a host that asks whether its own IPv6 address is taken already: no answer, it is not for "
         "the switch to say."
@@ -24,8 +40,15 @@ MEANINGS: Final[dict[tuple[str, int, Kind], str]] = {
         "port it came in by; no controller is asked."
     ),
     ("arp", 100, Kind.HOST): (
-        "requests for a container's address: answered likewise, so that a request never floods to "
-        "every container."
+        "requests for a container's address, wherever it is: answered likewise, so that no request "
+        "ever floods the fabric."
+    ),
+    ("arp", 100, Kind.STATION): (
+        "requests for an address that a host was heard with: answered likewise."
+    ),
+    ("arp", 10, Kind.BASE): (
+        "requests for an address that nobody known has: the controller has them sent out of the "
+        "edge ports, and learns from the answer."
     ),
     ("advertise", 100, Kind.BASE): (
         "neighbour advertisements made of solicitations that told the asker's MAC address: that "
@@ -86,8 +109,8 @@ MEANINGS: Final[dict[tuple[str, int, Kind], str]] = {
         "client need not wait. A meter bounds how many it is told."
     ),
     ("endpoint", 100, Kind.CONTAINER): (
-        "rewriting the destination to the container. Where the container is behind this switch "
-        "the port is known too, and the packet goes to `output`."
+        "rewriting the destination to the container, wherever it is: `forward` knows the port or "
+        "the way. The packet may leave by the port it came in by, so that port is forgotten."
     ),
     ("reply", 100, Kind.BASE): (
         "replies that conntrack knows. They return to the client's MAC address, by the port its "
@@ -109,6 +132,10 @@ MEANINGS: Final[dict[tuple[str, int, Kind], str]] = {
         "packets that are no reply of a VIP's connection, as when somebody talks to the "
         "container directly: they get their own source back and are forwarded as ordinary ones."
     ),
+    ("forward", 80, Kind.STATION): (
+        "packets to a station: out of its port, or by the group that leads to its switch."
+    ),
+    ("forward", 20, Kind.BASE): "broadcast and multicast: nothing is ever flooded.",
     ("output", 100, Kind.BASE): "packets whose port is in the register `out_port`.",
 }
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
-from nib.records import Container
 from openflow import cookies, tables
 from openflow.cookies import Kind
 from openflow.fields import CT_MARK, NAMED, Subfield
@@ -36,6 +35,7 @@ from prewire.docs_interfaces import table as markdown_table
 from prewire.docs_meanings import HOLDS, MEANINGS
 
 _SHOWN_BUCKETS: Final = 3
+_OUT: Final = "out([out of a port])"
 
 # Where ovs-ofctl prints otherwise than we write: the order of ARP fields, a port's low half, which
 # is a whole field by its older name, a conntrack mark of 0, and how much of a packet is sent on.
@@ -43,7 +43,7 @@ _PRINTED: Final = (
     (r"(arp_op=\d+),(arp_tpa=[\d.]+)", r"\2,\1"),
     (r"NXM_OF_IN_PORT\[0\.\.15\]", "NXM_OF_IN_PORT[]"),
     (r"ct_mark=0x0\b", "ct_mark=0"),
-    (r"\bCONTROLLER$", "CONTROLLER:65535"),
+    (r"\bCONTROLLER\b", "CONTROLLER:65535"),
 )
 
 
@@ -81,15 +81,18 @@ def flows() -> str:
 
 
 def group() -> str:
-    """The example's group, its first buckets."""
-    (only,) = docs_example.rules().groups
-    numbers = ", ".join(
-        f"{each.number}" for each in docs_example.records() if isinstance(each, Container)
-    )
+    """The example's groups: the service's, its first buckets, and the way to the other switch."""
+    service, route = docs_example.service_group(), docs_example.route_group()
+    numbers = ", ".join(f"{each.number}" for each in docs_example.containers())
     return (
-        f"```\n{_shortened(only)}\n```\n\n"
-        f"The numbers of the containers are {numbers}. The group has {len(only.buckets)} buckets "
-        "of equal weight; a bucket's place is its slot. No slot leads to the draining container."
+        f"```\n{_shortened(service)}\n```\n\n"
+        f"The numbers of the containers are {numbers}. The group has {len(service.buckets)} "
+        "buckets of equal weight; a bucket's place is its slot. No slot leads to the draining "
+        f"container.\n\n```\n{group_text(route)}\n```\n\n"
+        "The way to the other switch, numbered by that switch's conntrack zone. Both links are as "
+        "short, so connections are shared out among them; each bucket watches its port, so the "
+        "switch itself leaves out a link that is down. Where one way is the shortest, the group is "
+        "of type `ff`: that way, then a detour along which nothing comes back."
     )
 
 
@@ -158,11 +161,8 @@ def _kind(flow: Flow) -> tuple[int, int, Kind]:
 
 
 def _miss(shown: Table) -> str:
-    if shown.miss == tables.DROP:
-        return "dropped"
-    if shown.miss == tables.SWITCH:
-        return "forwarded as a learning switch does (NORMAL)"
-    return f"goes on in `{shown.miss}`"
+    becomes = "dropped" if shown.miss == tables.DROP else f"goes on in `{shown.miss}`"
+    return f"the controller is told; {becomes}" if shown.tells else becomes
 
 
 def _where(named: Subfield) -> str:
@@ -198,18 +198,17 @@ def _targets(action: Action, rules: Rules) -> Iterator[tuple[str, str]]:
                 for step in bucket.actions
                 if isinstance(step, Resubmit)
             }
-            for there in sorted(inner):
+            for there in sorted(inner or {_OUT}):
                 yield "group", there
         case Output(port):
             word = RESERVED_PORTS.get(port, "port")
             ends = {
                 "IN_PORT": "back([back out of the port])",
-                "NORMAL": "normal([NORMAL])",
                 "CONTROLLER": "controller([to the controller])",
             }
-            yield "reply", ends.get(word, "out([out of a port])")
+            yield "reply" if word == "IN_PORT" else "output", ends.get(word, _OUT)
         case OutputField():
-            yield "output", "out([out of a port])"
+            yield "output", _OUT
 
 
 def _shortened(group: Group) -> str:

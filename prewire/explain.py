@@ -1,50 +1,43 @@
-"""Why a packet goes where it goes, and where a flow comes from.
+"""Why a packet goes where it goes, from switch to switch.
 
-Compiles a switch's rules from the database and runs the packet through them; nothing is asked of
-the switch. A new connection's slot is the switch's own choice, by a hash over addresses and ports
-that is not known here: the explanation shows one and says how many slots lead to each container.
+Runs the packet through the rules that are wanted of the switches it comes to; nothing is asked of a
+switch. Which slot a new connection takes, and which of several equally short ways, a switch chooses
+by a hash over addresses and ports that is not known here: the explanation shows one and says what
+others there are.
 Pure: a view of the database in, a value out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Final
 
 from gateway_lb.balance import service_standings
-from gateway_lb.families import address_number
 from nib.errors import FieldError
 from nib.mirror import Lookups
-from nib.records import Container, Service, SlotTable, Switch
+from nib.records import LocalSlots, Service, SlotTable, Switch
 from openflow import cookies
-from openflow.cookies import Kind
+from openflow.cookies import ROUTE_IDS, Kind
 from openflow.fields import ENDPOINT
-from openflow.interpreter import Result, Sent, Step, run
-from openflow.packet import Packet, packet_text, parse_packet
-from openflow.parse import parse_flow
-from openflow.tables import EMPTY, SERVICE, table_name
-from openflow.tables import ENDPOINT as ENDPOINT_TABLE
-from openflow.text import actions_text, flow_text, match_text, port_text
-from openflow.values import CONTROLLER, Bucket, Flow, Resubmit, Rules, SetField, merged
-from ryu_apps.compile import compile_state
+from openflow.network import Hop, Journey, Place
+from openflow.packet import Packet, parse_packet
+from openflow.tables import EMPTY, table_name
+from openflow.text import actions_text, match_text, port_text
+from openflow.values import Bucket, Flow, Group, Output, Resubmit, SetField
+from prewire.explain_ends import ends_of
+from prewire.model import model_of
 
 _NOBODY: Final = "none"
-
-# Table -> why a packet goes from it to the controller.
-_TO_CONTROLLER: Final = {
-    EMPTY.number: "the service has no container that takes new connections",
-    SERVICE.number: "a cap on connections: the controller admits each new one",
-    ENDPOINT_TABLE.number: "its container is gone: the connection is reset",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainedStep:
-    """One table: the flow that took the packet, and the intent it comes from."""
+    """One table of a switch: the flow that took the packet, and the intent it comes from."""
 
+    switch: str
+    switch_name: str
     table: str
     match: str
     actions: str
@@ -65,24 +58,16 @@ class ExplainedContainer:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedPacket:
-    """A packet's way. choices: the slots of each group on it; outputs: where it leaves, and how;
-    containers: those of the services on its way."""
+    """A packet's way. switch: where it comes in; path: the switches it passes; choices: the slots
+    or ways of each group; outputs: where it leaves, and how; containers: those of the services on
+    its way."""
 
     switch: str
+    path: tuple[str, ...]
     steps: tuple[ExplainedStep, ...]
     choices: tuple[str, ...]
     outputs: tuple[str, ...]
     containers: tuple[ExplainedContainer, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainedFlow:
-    """A flow's origin. wanted: "" if it should not be there, else how it should read."""
-
-    switch: str
-    owner: str
-    origin: str
-    wanted: str
 
 
 def explain_packet(text: str, switch: Switch, view: Lookups, now_ms: int) -> ExplainedPacket:
@@ -96,29 +81,14 @@ def explain_packet(text: str, switch: Switch, view: Lookups, now_ms: int) -> Exp
         raise FieldError(
             "packet", str(error), "write it as in in_port=1,tcp,nw_src=10.0.0.1,nw_dst=10.0.0.100"
         ) from None
-    rules = _rules(switch, view)
-    result = run(rules, packet)
+    journey = _journey(packet, switch, view)
     return ExplainedPacket(
         switch.dpid,
-        tuple(_step(step.table, step.flow) for step in result.steps),
-        tuple(_choices(result, rules, view)),
-        tuple(_output(sent, packet, result.steps) for sent in result.outputs) or ("dropped",),
-        tuple(_containers(result.steps, view, now_ms)),
-    )
-
-
-def explain_flow(text: str, switch: Switch, view: Lookups) -> ExplainedFlow:
-    """Explain a flow as `ovs-ofctl dump-flows` or prewire prints it; FieldError likewise."""
-    try:
-        flow = parse_flow(text)
-    except (ValueError, KeyError) as error:
-        raise FieldError("flow", str(error), "give one line of ovs-ofctl dump-flows") from None
-    wanted = {each.key: each for each in _rules(switch, view).flows}.get(flow.key)
-    return ExplainedFlow(
-        switch.dpid,
-        _owner(flow, view),
-        wanted.origin if wanted else "",
-        flow_text(wanted) if wanted else "",
+        tuple(dict.fromkeys(hop.place.switch for hop in journey.hops)),
+        tuple(_steps(journey.hops, view)),
+        tuple(_choices(journey, view)),
+        ends_of(journey, switch.dpid, packet, view),
+        tuple(_containers(journey.hops, view, now_ms)),
     )
 
 
@@ -134,36 +104,68 @@ def switch_for(called: str | None, view: Lookups) -> Switch:
     raise FieldError("switch", f"{called!r} is not one switch", f"give one of: {names}")
 
 
-def _rules(switch: Switch, view: Lookups) -> Rules:
-    return merged(compile_state(view, switch).values())
+def _journey(packet: Packet, switch: Switch, view: Lookups) -> Journey:
+    entry = Place(switch.dpid, packet["in_port"])
+    return model_of(view, entry).send(entry, packet)
 
 
-def _step(table: int, flow: Flow | None) -> ExplainedStep:
+def _steps(hops: Iterable[Hop], view: Lookups) -> Iterator[ExplainedStep]:
+    for hop in hops:
+        switch = view.need(Switch, hop.place.switch)
+        for step in hop.result.steps:
+            yield _step(switch, step.table, step.flow)
+
+
+def _step(switch: Switch, table: int, flow: Flow | None) -> ExplainedStep:
+    at = (switch.dpid, switch.name, table_name(table))
     if flow is None:
-        return ExplainedStep(table_name(table), "no flow", "drop", "")
-    return ExplainedStep(
-        table_name(table),
-        match_text(flow.match) or "any packet",
-        actions_text(flow.actions),
-        flow.origin,
+        return ExplainedStep(*at, "no flow", "drop", "")
+    shown = match_text(flow.match) or "any packet"
+    return ExplainedStep(*at, shown, actions_text(flow.actions), flow.origin)
+
+
+# ------------------------------------------------------------------------------- choices
+
+
+def _choices(journey: Journey, view: Lookups) -> Iterator[str]:
+    """What each group on the way could have done."""
+    for hop in journey.hops:
+        groups = journey.network.switches[hop.place.switch].groups
+        for choice in hop.result.choices:
+            group = groups[choice.group_id]
+            if choice.group_id in ROUTE_IDS:
+                yield _way(group, choice.bucket, hop.place.switch, view)
+            else:
+                yield _slot(group, choice.bucket, view)
+
+
+def _way(group: Group, chosen: int, dpid: str, view: Lookups) -> str:
+    """The ports that a route may take."""
+    ports = [_leaving(bucket, dpid, view) for bucket in group.buckets]
+    here = f"{view.need(Switch, dpid).name or dpid}: {group.origin}"
+    if group.kind == "ff":
+        detour = f", or by {ports[1]} where that is down" if len(ports) > 1 else ""
+        return f"{here} by {ports[0]}{detour}; shown is {ports[chosen]}"
+    others = ", ".join(ports)
+    return f"{here}: the switch picks one of {others} by hash; shown is {ports[chosen]}"
+
+
+def _leaving(bucket: Bucket, dpid: str, view: Lookups) -> str:
+    number = next(action.port for action in bucket.actions if isinstance(action, Output))
+    port = view.port_numbered(dpid, number)
+    return f"port {port_text(number)}{f' ({port.name})' if port else ''}"
+
+
+def _slot(group: Group, chosen: int, view: Lookups) -> str:
+    """How many slots of a service lead to each container."""
+    shares = Counter(_container(bucket, view) for bucket in group.buckets)
+    if set(shares) == {_NOBODY}:
+        return f"{group.origin}: no container takes new connections"
+    shown = ", ".join(f"{name} {slots}/{len(group.buckets)}" for name, slots in shares.items())
+    return (
+        f"{group.origin}: the switch picks a slot by hash; shown is slot {chosen}; "
+        f"slots by container: {shown}"
     )
-
-
-def _choices(result: Result, rules: Rules, view: Lookups) -> list[str]:
-    groups = {group.group_id: group for group in rules.groups}
-    lines = []
-    for choice in result.choices:
-        group = groups[choice.group_id]
-        shares = Counter(_container(bucket, view) for bucket in group.buckets)
-        if set(shares) == {_NOBODY}:
-            lines.append(f"{group.origin}: no container takes new connections")
-            continue
-        shown = ", ".join(f"{name} {slots}/{len(group.buckets)}" for name, slots in shares.items())
-        lines.append(
-            f"{group.origin}: the switch picks a slot by hash; shown is slot {choice.bucket}; "
-            f"slots by container: {shown}"
-        )
-    return lines
 
 
 def _container(bucket: Bucket, view: Lookups) -> str:
@@ -176,15 +178,17 @@ def _container(bucket: Bucket, view: Lookups) -> str:
     return _NOBODY
 
 
-def _containers(steps: Iterable[Step], view: Lookups, now_ms: int) -> Iterable[ExplainedContainer]:
-    """The containers of each service whose flows took the packet."""
-    for service in _services(steps, view):
-        table = view.get(SlotTable, service.name)
-        slots = Counter(table.slots if table else ())
-        for standing in service_standings(service.name, view, now_ms).items:
+# ------------------------------------------------------------------------------- containers
+
+
+def _containers(hops: Iterable[Hop], view: Lookups, now_ms: int) -> Iterator[ExplainedContainer]:
+    """The containers of each service whose flows took the packet, with their slots there."""
+    for service, dpid in _services(hops, view).items():
+        slots = Counter(_slots(view.need(Service, service), dpid, view))
+        for standing in service_standings(service, view, now_ms).items:
             container = standing.container
             yield ExplainedContainer(
-                service.name,
+                service,
                 container.id,
                 standing.state,
                 standing.reason,
@@ -193,62 +197,21 @@ def _containers(steps: Iterable[Step], view: Lookups, now_ms: int) -> Iterable[E
             )
 
 
-def _services(steps: Iterable[Step], view: Lookups) -> list[Service]:
-    found: dict[str, Service] = {}
-    for step in steps:
-        cookie = cookies.read(step.flow.cookie) if step.flow else None
-        if cookie is not None and cookie.kind == Kind.SERVICE:
-            service = view.service_numbered(cookie.number)
-            if service is not None:
-                found[service.name] = service
-    return list(found.values())
+def _services(hops: Iterable[Hop], view: Lookups) -> dict[str, str]:
+    """By name, the switch where a service's flow took the packet first."""
+    found: dict[str, str] = {}
+    for hop in hops:
+        for step in hop.result.steps:
+            cookie = cookies.read(step.flow.cookie) if step.flow else None
+            if cookie is not None and cookie.kind == Kind.SERVICE:
+                service = view.service_numbered(cookie.number)
+                if service is not None:
+                    found.setdefault(service.name, hop.place.switch)
+    return found
 
 
-def _output(sent: Sent, before: Packet, steps: Iterable[Step]) -> str:
-    """The port, and the headers where they changed; registers stay in the switch."""
-    if sent.port == CONTROLLER:
-        return f"to the controller: {_why_controller(sent, steps)}"
-    leaving, came = (_headers(packet) for packet in (sent.packet, before))
-    shown = f" as {packet_text(leaving)}" if leaving != came else ""
-    return f"port {port_text(sent.port)}{shown}"
-
-
-def _why_controller(sent: Sent, steps: Iterable[Step]) -> str:
-    """By the last lookup of the packet that was sent there."""
-    last = [step for step in steps if step.fork == sent.fork][-1:]
-    if not last or last[0].flow is None:
-        return "no flow says why"
-    step, flow = last[0], last[0].flow
-    return _TO_CONTROLLER.get(step.table) or flow.origin or f"table {table_name(step.table)}"
-
-
-def _headers(packet: Packet) -> Packet:
-    inner = ("reg", "ct_", "in_port", "metadata", "pkt_mark")
-    return Packet({name: value for name, value in packet.items() if not name.startswith(inner)})
-
-
-def _owner(flow: Flow, view: Lookups) -> str:
-    cookie = cookies.read(flow.cookie)
-    if cookie is None:
-        return "not prewire's: its cookie does not begin with 0x70"
-    epoch = f", written in epoch {cookie.epoch}"
-    match cookie.kind:
-        case Kind.SERVICE:
-            service = view.service_numbered(cookie.number)
-            return f"service {service.name if service else f'number {cookie.number}, gone'}{epoch}"
-        case Kind.CONTAINER:
-            container = view.container_numbered(cookie.number)
-            name = "/".join(container.key) if container else f"number {cookie.number}, gone"
-            return f"container {name}{epoch}"
-        case Kind.VIP | Kind.HOST as kind:
-            return f"{kind.name.lower()} {_address(cookie.number, view)}{epoch}"
-        case kind:
-            return f"{kind.name.lower()}{epoch}"
-
-
-def _address(number: int, view: Lookups) -> str:
-    """The address that a cookie's number stands for: an IPv6 one by what is in the database."""
-    known = {service.vip for service in view.all(Service)}
-    known |= {container.address for container in view.all(Container)}
-    found = sorted(each for each in known if address_number(each) == number)
-    return found[0] if found else str(IPv4Address(number))
+def _slots(service: Service, dpid: str, view: Lookups) -> tuple[int, ...]:
+    """The slots for the clients of a switch."""
+    local = view.get(LocalSlots, (service.name, dpid)) if service.locality == "prefer" else None
+    table = local or view.get(SlotTable, service.name)
+    return table.slots if table else ()

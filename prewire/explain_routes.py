@@ -8,13 +8,8 @@ from fastapi import APIRouter, Query
 
 from gateway_lb.committing import now_ms
 from nib.database import Nib
-from prewire.explain import (
-    ExplainedFlow,
-    ExplainedPacket,
-    explain_flow,
-    explain_packet,
-    switch_for,
-)
+from prewire.explain import ExplainedPacket, explain_packet, switch_for
+from prewire.explain_flow import ExplainedFlow, explain_flow
 
 SwitchName = Annotated[
     str | None, Query(description="datapath id or bridge name; the only switch by default")
@@ -32,8 +27,8 @@ def router(nib: Nib) -> APIRouter:
         ],
         switch: SwitchName = None,
     ) -> ExplainedPacket:
-        """Which flows and group take this packet, which intent they come from, where it leaves,
-        and how the containers stand that it may go to."""
+        """Which flows and groups take this packet, switch by switch, which intent they come from,
+        where it leaves, and how the containers stand that it may go to."""
         with nib.view() as view:
             return explain_packet(packet, switch_for(switch, view), view, now_ms())
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, Optional
 
 import typer
 
-from prewire import secure, settings
+from nib import tls
+from prewire import settings
 from prewire.settings import Settings
 
 # A flag's type on the command line, where it is not the setting's own.
@@ -24,7 +25,7 @@ def with_settings(command: Callable[[Settings], None]) -> Callable[..., None]:
     def flagged(**flags: Any) -> None:
         in_force = settings.load(**flags)
         _log(in_force)
-        secure.begin(in_force)
+        tls.begin(in_force.tls, in_force.nib, in_force.switch_db or "")
         command(in_force)
 
     parameters = [_parameter(name) for name in Settings.model_fields]

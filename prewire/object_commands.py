@@ -1,7 +1,6 @@
-"""Commands on objects, through the REST server: services, containers, switches, explanations.
+"""Commands on objects, through the REST server: services, containers, switches, the fabric.
 
-Owns: those on switches and on the whole; services, containers and the fabric have modules of their
-own.
+Owns: those on switches and on the whole; the others have modules of their own.
 """
 
 from __future__ import annotations
@@ -11,16 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from nib.fields import check_dpid
-from prewire import fabric_commands, show
+from prewire import explain_commands, fabric_commands, show
 from prewire.client import RequestFailed
 from prewire.command_options import Api, Form, client, print_rows
 from prewire.container_commands import container
 from prewire.service_commands import service
 from prewire.show import Output
-
-SwitchName = Annotated[
-    str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: the only one]")
-]
 
 AnySwitch = Annotated[
     str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: all]")
@@ -36,15 +31,6 @@ _SWITCH_COLUMNS = {
     "PROBLEM": "problem",
 }
 
-_EXPLAINED_COLUMNS = {
-    "SERVICE": "service",
-    "CONTAINER": "id",
-    "STATE": "state",
-    "SLOTS": "slots",
-    "OF": "slots_in_all",
-    "REASON": "reason",
-}
-
 switch_group = typer.Typer(no_args_is_help=True, help="Switches: Open vSwitch bridges.")
 
 
@@ -56,7 +42,7 @@ def add(app: typer.Typer) -> None:
     fabric_commands.add(app)
     app.command()(status)
     app.command()(diff)
-    app.command()(explain)
+    app.command()(explain_commands.explain)
 
 
 @switch_group.command("list")
@@ -85,7 +71,8 @@ def status(api: Api = None, output: Form = Output.TABLE) -> None:
         show.as_json(found)
         return
     show.lines(
-        f"generation {found['generation']}, {_leader(found)}, database {found['database'] or 'unknown'}",
+        f"generation {found['generation']}, {_leader(found)}, "
+        f"database {found['database'] or 'unknown'}",
         f"{found['services']} services, containers: {found['containers_ready']} ready, "
         f"{found['containers_draining']} draining, {found['containers_not_placed']} not placed",
         *_exceptions(found),
@@ -141,28 +128,3 @@ def diff(switch: AnySwitch = None, api: Api = None, output: Form = Output.TABLE)
         show.lines(*(f"  {line}" for line in each["lines"]))
     if any(each["missing"] or each["alien"] for each in found):
         raise typer.Exit(DIFFERENCES)
-
-
-def explain(
-    what: Annotated[str, typer.Argument(help="A packet, as in in_port=1,tcp,… or a flow.")],
-    switch: SwitchName = None,
-    api: Api = None,
-    output: Form = Output.TABLE,
-) -> None:
-    """Explain a packet's way, or where a flow (a line of ovs-ofctl dump-flows) comes from."""
-    kind = "flow" if "actions=" in what else "packet"
-    params = {kind: what, **({"switch": switch} if switch else {})}
-    found = client(api).call("GET", f"/v1/explain/{kind}", params=params)
-    if output is Output.JSON:
-        show.as_json(found)
-    elif kind == "flow":
-        wanted = found["wanted"] or "no: nothing in the database asks for it"
-        show.lines(f"owner   {found['owner']}", f"origin  {found['origin'] or '-'}")
-        show.lines(f"wanted  {wanted}")
-    else:
-        for step in found["steps"]:
-            show.lines(f"{step['table']:10} {step['match']}", f"{'':10}   -> {step['actions']}")
-            show.lines(*([f"{'':10}   because of {step['origin']}"] if step["origin"] else []))
-        show.lines(*found["choices"], *(f"leaves: {each}" for each in found["outputs"]))
-        if found["containers"]:
-            show.rows(_EXPLAINED_COLUMNS, found["containers"])

@@ -60,6 +60,9 @@ def show_slots(name: Name, api: Api = None, output: Form = Output.TABLE) -> None
     else:
         show.rows(_SLOT_COLUMNS, found["containers"])
         show.lines(f"{found['slots_in_all']} slots: {' '.join(found['slots']) or 'none'}")
+        for local in found["local_slots"]:
+            show.lines("", f"clients of switch {local['switch']}, {local['slots_in_all']} slots:")
+            show.rows(_SLOT_COLUMNS, local["containers"])
 
 
 def _extra_port(text: str) -> dict[str, Any]:
@@ -125,6 +128,9 @@ def set_service(
     ] = None,
     panic_percent: Annotated[
         int | None, typer.Option(help="With fewer containers usable, all are used.")
+    ] = None,
+    locality: Annotated[
+        str | None, typer.Option(help="none, or prefer: containers of the client's switch first.")
     ] = None,
     health: Annotated[str | None, typer.Option(help="Active check: tcp, http or grpc.")] = None,
     health_port: Annotated[
@@ -221,6 +227,7 @@ def set_service(
         max_connections=max_connections,
         slow_start_seconds=whole_seconds("--slow-start", slow_start),
         panic_percent=panic_percent,
+        locality=locality,
         health=_part("--health", {"kind": health}, check),
         ejection=_part("--eject", {"failure_percent": eject}, ejection),
         canary=_part("--canary", {"version": canary}, steps),
@@ -254,6 +261,8 @@ def _print_one(found: Any, output: Output) -> None:
     for key in shown:
         if found[key]:
             show.lines(f"{key:18} {_value(found[key])}")
+    if found["locality"] != "none":
+        show.lines(f"{'locality':18} {found['locality']}")
     ports = [f"{each['port']}:{each['target']}/{each['protocol']}" for each in found["extra_ports"]]
     show.lines(*([f"{'extra_ports':18} {', '.join(ports)}"] if ports else []))
     states = ", ".join(f"{count} {state}" for state, count in found["states"].items())

@@ -59,8 +59,8 @@ class Settings(BaseSettings):
     )
     switch_db: str | None = Field(
         default=None,
-        description="OVSDB remote of the switches' own database, for iface-ids; "
-        "default: this machine's, where there is one; empty: none",
+        description="OVSDB remotes of switches' own databases, for iface-ids, with semicolons "
+        "between them; default: this machine's, where there is one; empty: none",
     )
     stats_seconds: float = Field(
         default=5.0, gt=0, le=3600, description="how often switches' counters are read"
@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         ge=10,
         le=1000,
         description="how often the controller deals slots anew for what containers report",
+    )
+    probe_ms: int = Field(
+        default=250,
+        ge=50,
+        le=10_000,
+        description="how often each link between switches is probed; three probes lost end it",
     )
     report_tick_ms: int = Field(
         default=50,

@@ -1,4 +1,4 @@
-"""One switch as the reconciler knows it, from its connection to its end.
+"""One switch as the leader knows it, from its connection to its end.
 
 Must not know: what any rule means, the database.
 """
@@ -17,7 +17,9 @@ class Connected:
     """A switch that is connected; its session begins when its row and features are known.
 
     applied: the generation it acknowledged last; audit: the request that a read-back under way
-    answers; began: when the oldest change under way came in (monotonic seconds).
+    answers; began: when the oldest change under way came in (monotonic seconds); usable: it holds
+    what packets need that are led through it; held: why it is left alone; double: another claims to
+    be this one.
     """
 
     dpid: str
@@ -27,6 +29,9 @@ class Connected:
     applied: int = 0
     audit: int | None = None
     began: float | None = None
+    usable: bool = False
+    held: str = ""
+    double: str = ""
 
     @property
     def is_resting(self) -> bool:
@@ -36,4 +41,6 @@ class Connected:
     @property
     def problem(self) -> str:
         """What keeps it from being as wanted; "" when nothing does."""
-        return "" if self.session is None else self.session.problem
+        failed = "" if self.session is None else self.session.problem
+        lacks = "" if self.switch is None or self.session is not None else self.switch.problem
+        return "; ".join(filter(None, (self.held, lacks, failed, self.double)))

@@ -1,23 +1,42 @@
-"""The app that keeps the database's ports as the switches have them.
+"""The app that keeps the database's ports and links as the switches have them.
 
-Joins what OpenFlow says of a port with what the switch's own database says of who is behind it;
-every change of either becomes a transaction on the Port rows of that switch.
+Joins what OpenFlow says of a port with what the switches' own databases say of who is behind it;
+probes say which ports are linked. Every change becomes a transaction while this controller leads;
+one that begins to lead writes all it knows.
+
+Must not know: how links are proven (`ryu_apps.links`), what they are used for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from gateway_lb.placement import port_called
 from nib.draft import Draft
-from nib.records import Port
+from nib.records import Link, Port, Switch
+from nib.watch import Batch
+from openflow import tables
 from ryu_apps import framework
+from ryu_apps.attachments import Attached, Attachments
 from ryu_apps.context import ControllerContext
-from ryu_apps.framework import MAIN, ofp_event, ofproto, on
+from ryu_apps.discovery_measures import LinkMeasures
+from ryu_apps.framework import DEAD, MAIN, ofp_event, ofproto, on
+from ryu_apps.links import End
 from ryu_apps.mailbox import Mailbox
-from ryu_apps.ports import Attachments, described
+from ryu_apps.ports import described, is_up, ports_are
+from ryu_apps.prober import Prober
 from ryu_apps.status import StatusWriter
-from ryu_apps.switch_db import SwitchDatabase
+from ryu_apps.switch_db import SwitchDatabases
+
+
+@dataclass(slots=True)
+class _Connected:
+    """A switch's present connection, and its ports as it describes them, by number."""
+
+    datapath: Any
+    ports: dict[int, Any]
 
 
 class Discovery(framework.App):  # type: ignore[misc]
@@ -28,73 +47,203 @@ class Discovery(framework.App):  # type: ignore[misc]
 
     def __init__(self, *args: Any, controller: ControllerContext, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        settings = controller.settings
+        self._nib = controller.nib
+        self._leadership = controller.leadership
         self._mailbox = Mailbox("discovery")
         self._status = StatusWriter(controller.nib, self._mailbox)
-        self._ports: dict[str, dict[int, Any]] = {}
+        self._switches: dict[str, _Connected] = {}
+        self._changed: set[str] = set()
+        self._attached = Attached()
         self._attachments: Attachments = {}
-        remote = controller.settings.switch_db
-        self._switch_db = SwitchDatabase(remote, self._heard_attachments) if remote else None
+        self._switch_db = SwitchDatabases(settings.switch_db, self._heard_attachments)
+        self._prober = Prober(
+            settings.probe_ms / 1000,
+            self._mailbox,
+            LinkMeasures(controller.registry),
+            is_claimed=self._is_claimed,
+            send=self._send,
+            changed=self._save_link,
+        )
 
     def start(self) -> Any:
         """Begin to work; called by the framework when all apps are there."""
         self._mailbox.start()
-        if self._switch_db is not None:
-            self._switch_db.start()
+        self._leadership.subscribe(lambda leads: self._mailbox.post(lambda: self._lead(leads)))
+        self._nib.watch(self._heard_rows)
+        self._switch_db.start()
         return super().start()
 
     def close(self) -> None:
         """End."""
-        if self._switch_db is not None:
-            self._switch_db.close()
+        self._switch_db.close()
         self._mailbox.close()
 
-    def _heard_attachments(self, attachments: Attachments) -> None:
-        self._mailbox.post(lambda: self._attached(attachments))
+    # ------------------------------------------------------------------ what is heard
 
-    @on(ofp_event.EventOFPStateChange, MAIN)
-    def _heard_up(self, event: Any) -> None:
-        ports = dict(event.datapath.ports or {})
-        dpid = f"{event.datapath.id:016x}"
-        self._mailbox.post(lambda: self._switch(dpid, ports))
+    def _heard_attachments(self, attachments: Attachments) -> None:
+        self._mailbox.post(lambda: self._attach(attachments))
+
+    def _heard_rows(self, batch: Batch) -> None:
+        gone = [change.old for change in batch.changes if change.new is None]
+        links = [row.record for row in batch.changes if isinstance(row.record, Link)]
+        switches = [row.dpid for row in gone if isinstance(row, Switch)]
+        ports = {row.switch for row in gone if isinstance(row, Port)}
+        if links or switches or ports:
+            self._mailbox.post(lambda: self._rewrite(links, switches, ports))
+
+    @on(ofp_event.EventOFPStateChange, [MAIN, DEAD])
+    def _heard_state(self, event: Any) -> None:
+        datapath = event.datapath
+        if event.state == MAIN:
+            ports = dict(datapath.ports or {})
+            self._mailbox.post(lambda: self._up(datapath, ports))
+        else:
+            self._mailbox.post(lambda: self._down(datapath))
 
     @on(ofp_event.EventOFPPortStatus, MAIN)
     def _heard_port(self, event: Any) -> None:
-        dpid = f"{event.msg.datapath.id:016x}"
         gone = event.msg.reason == ofproto.OFPPR_DELETE
-        self._mailbox.post(lambda: self._port(dpid, event.msg.desc, gone=gone))
+        self._mailbox.post(lambda: self._port(event.msg.datapath, event.msg.desc, gone=gone))
 
-    def _switch(self, dpid: str, ports: dict[int, Any]) -> None:
-        self._ports[dpid] = ports
-        self._save(dpid)
+    @on(ofp_event.EventOFPBarrierReply, MAIN)
+    def _heard_barrier(self, event: Any) -> None:
+        dpid = f"{event.msg.datapath.id:016x}"
+        if self._prober.has_asked(event.msg.xid):
+            self._mailbox.post(lambda: self._prober.answered(event.msg.xid, dpid))
 
-    def _port(self, dpid: str, port: Any, *, gone: bool) -> None:
-        ports = self._ports.setdefault(dpid, {})
+    @on(ofp_event.EventOFPPacketIn, MAIN)
+    def _heard_packet(self, event: Any) -> None:
+        if event.msg.table_id == tables.CLASSIFY.number:
+            self._mailbox.post(lambda: self._packet(event.msg))
+
+    # ------------------------------------------------------------------ leading
+
+    def _lead(self, leads: bool) -> None:
+        self._prober.end()
+        if not leads:
+            return
+        with self._nib.view() as view:
+            links = view.all(Link)
+        self._prober.begin(links)
+        for dpid in self._switches:
+            self._save_ports(dpid)
+
+    # ------------------------------------------------------------------ switches and ports
+
+    def _up(self, datapath: Any, ports: dict[int, Any]) -> None:
+        dpid = f"{datapath.id:016x}"
+        self._prober.disconnected(dpid)
+        self._switches[dpid] = _Connected(datapath, ports)
+        self._ports_changed(dpid)
+
+    def _down(self, datapath: Any) -> None:
+        connected = self._of(datapath)
+        if connected is not None:
+            dpid = f"{datapath.id:016x}"
+            del self._switches[dpid]
+            self._prober.disconnected(dpid)
+
+    def _port(self, datapath: Any, port: Any, *, gone: bool) -> None:
+        connected = self._of(datapath)
+        if connected is None:
+            return
         if gone:
-            ports.pop(port.port_no, None)
+            connected.ports.pop(port.port_no, None)
         else:
-            ports[port.port_no] = port
-        self._save(dpid)
+            connected.ports[port.port_no] = port
+        self._ports_changed(f"{datapath.id:016x}")
 
-    def _attached(self, attachments: Attachments) -> None:
-        self._attachments = attachments
-        for dpid in self._ports:
-            self._save(dpid)
+    def _of(self, datapath: Any) -> _Connected | None:
+        """The switch whose present connection this is."""
+        connected = self._switches.get(f"{datapath.id or 0:016x}")
+        return connected if connected and connected.datapath is datapath else None
 
-    def _save(self, dpid: str) -> None:
-        rows = [described(dpid, port, self._attachments) for port in self._ports[dpid].values()]
-        self._status.note(("ports", dpid), _ports_are(dpid, rows))
+    def _ports_changed(self, dpid: str) -> None:
+        """Take a switch's ports up when all that was heard of ports so far has been looked at."""
+        if not self._changed:
+            self._mailbox.post(self._take_ports)
+        self._changed.add(dpid)
+
+    def _take_ports(self) -> None:
+        changed, self._changed = self._changed & self._switches.keys(), set()
+        for dpid in changed:
+            self._prober.ports(dpid, self._switches[dpid].ports.values())
+        if not self._place_attachments():
+            for dpid in changed:
+                self._save_ports(dpid)
+
+    def _attach(self, attachments: Attachments) -> None:
+        self._attached.heard(attachments)
+        self._place_attachments()
+
+    def _place_attachments(self) -> bool:
+        """Settle who is behind which port; whether that changed, and all ports were saved."""
+        up = {
+            (dpid, framework.port_name(port))
+            for dpid, connected in self._switches.items()
+            for port in connected.ports.values()
+            if is_up(port)
+        }
+        before, self._attachments = self._attachments, self._attached.places(up.__contains__)
+        if self._attachments == before:
+            return False
+        for dpid in self._switches:
+            self._save_ports(dpid)
+        return True
+
+    def _save_ports(self, dpid: str) -> None:
+        ports = self._switches[dpid].ports.values()
+        rows = [described(dpid, port, self._attachments) for port in ports]
+        self._status.note(("ports", dpid), ports_are(dpid, rows))
+
+    # ------------------------------------------------------------------ links
+
+    def _packet(self, message: Any) -> None:
+        if self._of(message.datapath) is not None:
+            dpid = f"{message.datapath.id:016x}"
+            self._prober.heard(message.data, dpid, message.match["in_port"])
+
+    def _send(self, dpid: str, messages: bytes) -> None:
+        connected = self._switches.get(dpid)
+        if connected is not None:
+            framework.send(connected.datapath, messages)
+
+    def _is_claimed(self, end: End) -> bool:
+        """Whether a container or an interface with an iface-id is at a port."""
+        with self._nib.view() as view:
+            port = port_called(end.dpid, end.name, view)
+            if port is not None and (port.iface_id or port.attached_mac):
+                return True
+            called = [end.name] if port is None else [end.name, str(port.number)]
+            return any(view.containers_on_port(end.dpid, name) for name in called)
+
+    def _save_link(self, end: End) -> None:
+        self._status.note(("link", *end), _link_is(end, self._prober.link_from(end)))
+
+    def _rewrite(self, links: list[Link], switches: list[str], ports: set[str]) -> None:
+        """Rows changed in the database: have those that we know better say it again."""
+        for dpid in switches:
+            self._prober.forgotten(dpid)
+        for link in links if self._prober.runs else ():
+            self._restore(link)
+        for dpid in ports & self._switches.keys():
+            self._save_ports(dpid)
+
+    def _restore(self, link: Link) -> None:
+        end = End(link.switch, link.port)
+        with self._nib.view() as view:
+            stored = view.get(Link, link.key)
+        if stored != self._prober.link_from(end):
+            self._save_link(end)
 
 
-def _ports_are(dpid: str, ports: list[Port]) -> Callable[[Draft], object]:
-    """The switch has these ports and no others."""
-    names = {port.name for port in ports}
+def _link_is(end: End, link: Link | None) -> Callable[[Draft], object]:
+    """This link leaves by a port; None: none does."""
 
     def change(draft: Draft) -> object:
-        for known in draft.ports_of(dpid):
-            if known.name not in names:
-                draft.delete(Port, known.key)
-        for port in ports:
-            draft.put(port)
-        return None
+        if link is not None:
+            return draft.put(link)
+        return draft.get(Link, end) and draft.delete(Link, end)
 
     return change

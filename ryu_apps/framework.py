@@ -40,6 +40,7 @@ NAME: Final = _chosen()
 
 # os-ken needs app_manager imported before controller.controller.
 app_manager: Final[Any] = _part("base.app_manager")
+controller: Final[Any] = _part("controller.controller")
 ofp_event: Final[Any] = _part("controller.ofp_event")
 handler: Final[Any] = _part("controller.handler")
 ofproto: Final[Any] = _part("ofproto.ofproto_v1_3")
@@ -76,6 +77,25 @@ def on(event: Any, phases: Any) -> Callable[[Handler], Handler]:
         return marked
 
     return decorated
+
+
+_set_state: Final[Any] = controller.Datapath.set_state
+
+
+def admit_by(decide: Callable[[Any], bool]) -> None:
+    """Have `decide(datapath)` say whether a switch is told to the apps; else it is disconnected.
+
+    It is called when the switch's id is known, in the thread of its connection, and may wait.
+    Neither framework minds two switches with one id.
+    """
+
+    def set_state(datapath: Any, state: str) -> None:
+        if state == MAIN and datapath.state != MAIN and not decide(datapath):
+            datapath.close()
+        else:
+            _set_state(datapath, state)
+
+    controller.Datapath.set_state = set_state
 
 
 def is_open(datapath: Any) -> bool:

@@ -1,13 +1,13 @@
 """The controller's own copy of the database, and what a change in it means for the rules.
 
 Takes batches of row changes; says which units they touch; keeps slot tables up to date. A change of
-intent or of a port, or a switch that comes or goes, deals slots at once. What is heard of containers (reports, checks, connections,
-ejections) only makes their service due: `tick` deals every service that is due, so that a thousand
-reports cost one deal. Time makes services due too.
+intent or of a port, or a switch that comes or goes, deals slots at once. What is heard of
+containers (reports, checks, connections, ejections) only makes their service due: `tick` deals
+every service that is due, so that a thousand reports cost one deal. Time makes services due too.
 
 Slot tables are the controller's decision: they are computed here, and saved by whoever owns the
-database connection (`take_unsaved_slots`, `take_unsaved_local_slots`). Pure: no I/O; the time is an argument, in milliseconds
-since 1970.
+database connection (`take_unsaved_slots`, `take_unsaved_local_slots`). Pure: no I/O; the time is an
+argument, in milliseconds since 1970.
 
 Must not know: switches' connections, what is installed, when ticks are.
 """

@@ -45,6 +45,7 @@ class Leadership:
         self._candidate = Candidate(name, time.monotonic())
         self._callbacks: list[Callback] = []
         self._beating = False
+        self._started = False
 
     @property
     def leading(self) -> bool:
@@ -60,6 +61,7 @@ class Leadership:
 
     def start(self) -> None:
         """Stand for election."""
+        self._started = True
         self._mailbox.start()
         self._nib.watch(self._heard_rows)
         self._nib.contend(lambda standing: self._mailbox.post(lambda: self._stands(standing)))
@@ -71,7 +73,8 @@ class Leadership:
 
     def close(self) -> None:
         """Stand no more. The lock goes with the database connection."""
-        self._mailbox.close()
+        if self._started:
+            self._mailbox.close()
 
     def _add(self, callback: Callback) -> None:
         self._callbacks.append(callback)

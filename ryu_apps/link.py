@@ -17,6 +17,7 @@ from openflow.cookies import with_epoch
 from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Flow, Group, Meter
 from ryu_apps import framework, reports, wire
+from ryu_apps.control_wire import role_request
 from ryu_apps.diff import Changes, Installed
 from ryu_apps.order import Batch
 
@@ -44,12 +45,26 @@ class _Batch:
     refused: list[str] = field(default_factory=list)
 
 
-class Link:
-    """Sends to one datapath, and says when an answer completes what was asked."""
+@dataclass(frozen=True, slots=True)
+class AskedRole:
+    """A role request under way."""
 
-    def __init__(self, datapath: Any, epoch: int) -> None:
+    xid: int
+    role: int
+    epoch: int
+
+
+class Link:
+    """Sends to one datapath, and says when an answer completes what was asked.
+
+    epoch: stamped into the flows it writes; asked_role: what was not answered yet.
+    """
+
+    def __init__(self, datapath: Any) -> None:
         self.datapath = datapath
-        self._epoch = epoch
+        self.dpid = f"{datapath.id:016x}"
+        self.epoch = 0
+        self.asked_role: AskedRole | None = None
         self._xids = count(1)
         self._read = ReadBackResult()
         self._requests: set[int] = set()
@@ -69,6 +84,20 @@ class Link:
     def ask_features(self) -> None:
         """Ask which groups the switch has."""
         self.send(wire.group_features_request(next(self._xids)))
+
+    def ask_role(self, role: int, epoch: int) -> None:
+        """Ask for a role; an older request counts no more."""
+        self.asked_role = AskedRole(next(self._xids), role, epoch)
+        self.send(role_request(self.asked_role.xid, role, epoch))
+
+    def reset(self) -> None:
+        """Expect no answer any more, as if the connection were new."""
+        self._requests, self._counting, self._batch = set(), set(), None
+
+    @property
+    def under_way(self) -> int | None:
+        """Which batch is not acknowledged yet; None: none."""
+        return None if self._batch is None else self._batch.barrier
 
     def read_back(self) -> None:
         """Ask for all that the switch holds."""
@@ -155,7 +184,7 @@ class Link:
                 yield encode, rule
 
     def _stamped(self, flow: Flow) -> Flow:
-        return replace(flow, cookie=with_epoch(flow.cookie, self._epoch))
+        return replace(flow, cookie=with_epoch(flow.cookie, self.epoch))
 
     def _keep(self, entry: Any, read: Callable[[Any], Rule]) -> None:
         try:

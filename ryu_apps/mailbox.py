@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 LOG = logging.getLogger(__name__)
@@ -74,3 +75,31 @@ class Mailbox:
     def _due_timers(self) -> None:
         while self._timers and self._timers[0][0] <= time.monotonic():
             self._take(0.0, heapq.heappop(self._timers)[2])
+
+
+class Branch(Mailbox):
+    """Posts into another mailbox until it is closed; what still waits then is dropped."""
+
+    def __init__(self, trunk: Mailbox) -> None:
+        self.failures = 0
+        self._trunk = trunk
+        self._is_closed = False
+
+    def start(self) -> None:
+        """The trunk does the work."""
+
+    def post(self, work: Work) -> None:
+        """Run `work` soon."""
+        self._trunk.post(partial(self._unless_closed, work))
+
+    def after(self, seconds: float, work: Work) -> None:
+        """Run `work` when the seconds have passed."""
+        self._trunk.after(seconds, partial(self._unless_closed, work))
+
+    def close(self) -> None:
+        """Do no more; to be called in the trunk's thread."""
+        self._is_closed = True
+
+    def _unless_closed(self, work: Work) -> None:
+        if not self._is_closed:
+            work()

@@ -27,6 +27,11 @@ class Measures:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # else each series is doubled
+        self.epoch = Gauge(
+            "prewire_leader_epoch",
+            "Epoch in which this controller leads; 0: another one does.",
+            registry=registry,
+        )
         switch = ["switch"]
         self.build = Gauge(
             "prewire_build_info", "Always 1; labels say what runs.", ["version"], registry=registry

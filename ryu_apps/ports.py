@@ -6,26 +6,20 @@ and attached-mac. Pure: values in, rows out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from nib.draft import Draft
 from nib.records import Port
+from ryu_apps.attachments import Attachment, Attachments
 from ryu_apps.framework import ofproto, port_name
 
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """What an Interface row says of who is behind it; None: it does not say."""
-
-    iface_id: str | None = None
-    attached_mac: str | None = None
-
-
-# (datapath id, port name) -> attachment
-Attachments = Mapping[tuple[str, str], Attachment]
-
 _NOTHING = Attachment()
+
+
+def is_up(port: Any) -> bool:
+    """Whether a port can carry traffic: not switched off, and its link is there."""
+    return not (port.state & ofproto.OFPPS_LINK_DOWN or port.config & ofproto.OFPPC_PORT_DOWN)
 
 
 def described(dpid: str, port: Any, attachments: Attachments) -> Port:
@@ -39,20 +33,21 @@ def described(dpid: str, port: Any, attachments: Attachments) -> Port:
         mac=port.hw_addr,
         iface_id=attachment.iface_id,
         attached_mac=attachment.attached_mac,
-        up=not port.state & ofproto.OFPPS_LINK_DOWN and not port.config & ofproto.OFPPC_PORT_DOWN,
+        up=is_up(port),
         speed_bps=port.curr_speed * 1000,
     )
 
 
-def attachments_of(bridges: Iterable[Any]) -> dict[tuple[str, str], Attachment]:
-    """Attachments by port, from the Bridge rows of a switch's own database."""
-    found = {}
-    for bridge in bridges:
-        for dpid in bridge.datapath_id:
-            for port in bridge.ports:
-                for interface in port.interfaces:
-                    ids = interface.external_ids
-                    attachment = Attachment(ids.get("iface-id"), ids.get("attached-mac"))
-                    if attachment != _NOTHING:
-                        found[dpid, interface.name] = attachment
-    return found
+def ports_are(dpid: str, ports: Iterable[Port]) -> Callable[[Draft], object]:
+    """The switch has these ports and no others."""
+    rows = {port.name: port for port in ports}
+
+    def change(draft: Draft) -> object:
+        for known in draft.ports_of(dpid):
+            if known.name not in rows:
+                draft.delete(Port, known.key)
+        for port in rows.values():
+            draft.put(port)
+        return None
+
+    return change

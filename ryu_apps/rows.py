@@ -11,34 +11,32 @@ from dataclasses import replace
 from gateway_lb.lifecycle import drained, expired
 from nib.draft import Draft
 from nib.observed import Ejected
-from nib.records import MAX_CT_ZONE, Audit, Container, Leader, SlotTable, Switch
+from nib.records import MAX_CT_ZONE, Audit, Container, SlotTable, Switch
 
 
-def lead(controller: str) -> Callable[[Draft], int]:
-    """Begin a new epoch, with no switch connected yet; returns the epoch."""
-
-    def change(draft: Draft) -> int:
-        before = draft.get(Leader, ())
-        epoch = 1 + (before.epoch if before else 0)
-        draft.put(Leader(epoch, controller))
-        for switch in draft.all(Switch):
-            draft.put(replace(switch, connected=False))
-        return epoch
-
-    return change
-
-
-def admit(dpid: str, name: str, problem: str) -> Callable[[Draft], Switch]:
+def admit(dpid: str, name: str, problem: str, *, taken_over: bool) -> Callable[[Draft], Switch]:
     """The row of a switch that connected; a new one gets the smallest free conntrack zone.
 
     Zones differ because the bridges of one vswitchd share one connection table, and stay because
-    established connections live in them.
+    established connections live in them. `connected` means that packets may be led through it: not
+    before it is programmed, unless it is taken over from another leader, who said so.
     """
 
     def change(draft: Draft) -> Switch:
         known = draft.get(Switch, dpid)
         zone = known.ct_zone if known else _free_zone(draft)
-        return draft.put(Switch(dpid, zone, name, connected=True, applied=0, problem=problem))
+        usable = taken_over and known is not None and known.connected
+        return draft.put(Switch(dpid, zone, name, connected=usable, applied=0, problem=problem))
+
+    return change
+
+
+def gone(dpid: str) -> Callable[[Draft], object]:
+    """A switch did not connect to the new leader."""
+
+    def change(draft: Draft) -> object:
+        known = draft.get(Switch, dpid)
+        return known and draft.put(replace(known, connected=False))
 
     return change
 

@@ -2,7 +2,8 @@
 
 Notes wait under a key, the newest wins; all that wait go in one transaction, and what could not be
 written is tried again. So a hundred acknowledgements in a row cost a few transactions, and an
-unreachable database loses nothing but time.
+unreachable database loses nothing but time. Where another controller leads, notes are dropped: it
+writes its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from nib.database import Nib
 from nib.draft import Draft
+from ryu_apps.fenced import NotLeading
 from ryu_apps.mailbox import Mailbox
 
 LOG = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ class StatusWriter:
     def _done(self, future: Future[Any]) -> None:
         self._busy = False
         error = future.exception()
-        if error is None:
+        if error is None or isinstance(error, NotLeading):
             self._send()
             return
         LOG.warning("status not written, trying again: %s", error)

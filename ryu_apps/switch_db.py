@@ -1,20 +1,21 @@
-"""Watches a switch's own database (Open_vSwitch) for iface-ids; reads only.
+"""Watches switches' own databases (Open_vSwitch) for iface-ids; reads only.
 
-One thread with the OVSDB library's replica of the few columns needed. While the database is away
-the last answer stands, and the thread goes on trying.
+For each one thread with the OVSDB library's replica of the few columns needed. While a database is
+away its last answer stands, and the thread goes on trying.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import ovs.db.idl
 import ovs.poller
 
-from ryu_apps.ports import Attachment, attachments_of
+from ryu_apps.attachments import Attachment, Attachments, Place, attachments_of
 
 LOG = logging.getLogger(__name__)
 
@@ -50,12 +51,47 @@ _SCHEMA: Final = {
 }
 
 
+class SwitchDatabases:
+    """Calls `changed(attachments)` with what all databases say, whenever one of them changes.
+
+    remotes: OVSDB connection methods with semicolons between them, one a database (each may be
+    several servers with commas between them); "" for none. `changed` runs in a thread of each.
+    """
+
+    def __init__(self, remotes: str, changed: Callable[[Attachments], object]) -> None:
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._said: dict[str, Attachments] = {}
+        given = [remote.strip() for remote in remotes.split(";")]
+        self._databases = [
+            SwitchDatabase(remote, partial(self._heard, remote)) for remote in given if remote
+        ]
+
+    def start(self) -> None:
+        """Begin to watch."""
+        for database in self._databases:
+            database.start()
+
+    def close(self) -> None:
+        """End within half a second."""
+        for database in self._databases:
+            database.ask_to_end()
+        for database in self._databases:
+            database.close()
+
+    def _heard(self, remote: str, attachments: Attachments) -> None:
+        with self._lock:
+            self._said[remote] = attachments
+            together: dict[Place, Attachment] = {}
+            for said in self._said.values():
+                together.update(said)
+            self._changed(together)
+
+
 class SwitchDatabase:
     """Calls `changed(attachments)` in its own thread whenever they change."""
 
-    def __init__(
-        self, remote: str, changed: Callable[[Mapping[tuple[str, str], Attachment]], object]
-    ) -> None:
+    def __init__(self, remote: str, changed: Callable[[Attachments], object]) -> None:
         helper = ovs.db.idl.SchemaHelper(schema_json=_SCHEMA)
         helper.register_all()
         self._idl = ovs.db.idl.Idl(remote, helper, probe_interval=5000)
@@ -67,13 +103,17 @@ class SwitchDatabase:
         """Begin to watch."""
         self._thread.start()
 
+    def ask_to_end(self) -> None:
+        """Have it end soon."""
+        self._ending.set()
+
     def close(self) -> None:
         """End within half a second."""
         self._ending.set()
         self._thread.join(5)
 
     def _run(self) -> None:
-        seen: dict[tuple[str, str], Attachment] = {}
+        seen: Attachments = {}
         seqno = self._idl.change_seqno
         while not self._ending.is_set():
             self._idl.run()

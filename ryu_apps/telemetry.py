@@ -1,7 +1,8 @@
 """The app that reads switches' counters and serves them to Prometheus at /metrics.
 
-Polls flow, group and port statistics of every connected switch. Names of services and containers
-come from the database, by the numbers in cookies. No label names a client or a flow.
+Polls flow, group and port statistics of every connected switch while this controller leads. Names
+of services and containers come from the database, by the numbers in cookies. No label names a
+client or a flow.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
     def __init__(self, *args: Any, controller: ControllerContext, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._settings = controller.settings
+        self._leadership = controller.leadership
         self._registry = controller.registry
         self._readings = Readings(controller.nib)
         self._registry.register(self._readings)
@@ -95,6 +97,8 @@ class Telemetry(framework.App):  # type: ignore[misc]
         self._mailbox.after(self._settings.stats_seconds, self._poll)
 
     def _ask(self, datapath: Any) -> None:
+        if not self._leadership.leading:
+            return
         flows, groups, ports = itertools.islice(self._xids, 3)
         self._asked.add(flows)
         messages = (

@@ -15,6 +15,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
+from contextlib import suppress
 from typing import Final
 
 _PIECE: Final = 1 << 16
@@ -31,9 +33,11 @@ class TlsConnection:
         self._working = threading.Lock()  # on the three above
         self._sending = threading.Lock()  # keeps records in order; taken before the other
 
-    def shake_hands(self) -> None:
+    def shake_hands(self, seconds: float) -> None:
         """Raises OSError (ssl.SSLError, TimeoutError, ConnectionError): who is there is refused."""
+        deadline = time.monotonic() + seconds
         while True:
+            self._plain.settimeout(max(deadline - time.monotonic(), 0.001))
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
@@ -84,7 +88,12 @@ class TlsConnection:
         return self._plain.fileno()
 
     def shutdown(self, how: int) -> None:
-        """As of a socket; the peer sees an end, which OpenFlow does not mistake for a message's."""
+        """As of a socket; the peer is told that this is the end, unless a send is stuck."""
+        if self._sending.acquire(blocking=False):
+            try:
+                self._plain.sendall(self._goodbye())
+            finally:
+                self._sending.release()
         self._plain.shutdown(how)
 
     def close(self) -> None:
@@ -106,6 +115,12 @@ class TlsConnection:
             return self._tls.write(data)
         except ssl.SSLError as error:
             raise ConnectionAbortedError(f"TLS: {error.reason}") from None
+
+    def _goodbye(self) -> bytes:
+        with self._working:
+            with suppress(ssl.SSLError):  # it wants the peer's goodbye too, and need not wait
+                self._tls.unwrap()
+            return self._to_send.read()
 
     def _receive(self) -> bool:
         """Wait for bytes from the network; False: there are no more."""

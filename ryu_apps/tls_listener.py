@@ -1,8 +1,8 @@
 """Listens for switches by TLS, in the place of the framework's own listener.
 
 Owns: the listening socket, the handshake with each switch, and the line that says who was refused.
-One implementation for os-ken and classic Ryu: with their own, a peer that is silent in the handshake
-holds a thread for ever, and every refused one costs a traceback.
+One implementation for os-ken and classic Ryu: with their own, a peer that is silent in the
+handshake holds a thread for ever, and every refused one costs a traceback.
 
 Must not know: OpenFlow, settings.
 """
@@ -76,10 +76,9 @@ class _Door:
 
     def admit(self, plain: socket.socket, address: Any) -> None:
         """Shake hands, and serve the switch to its end."""
-        plain.settimeout(_HANDSHAKE_S)
         connection = TlsConnection(plain, self._context)
         try:
-            connection.shake_hands()
+            connection.shake_hands(_HANDSHAKE_S)
         except OSError as error:
             connection.close()
             self._complain(address[0], reason(error))

@@ -1,7 +1,8 @@
 """A network value as a running Mininet network on the machine's Open vSwitch.
 
 Owns building, the hosts' web servers, commands run inside them, and the complete removal at the
-end. Switches are plain bridges with `fail_mode=secure`; without a controller they forward nothing.
+end; `topologies.fabric` has the switches in hand meanwhile. Switches are plain bridges with
+`fail_mode=secure`; without a controller they forward nothing.
 
 It uses the emulator for namespaces and veth pairs only: no `mn -c`, no traffic control links, no
 Mininet controller. It programs no flows and does not know what prewire does with the network.
@@ -16,10 +17,11 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Final, Literal
 
 from topologies import host_settings, ledger, openvswitch, signals
 from topologies.errors import NetworkError
+from topologies.fabric import Fabric
 from topologies.ledger import DEFAULT_STATE_DIR, Ledger, Leftovers
 from topologies.spec import HostSpec, NetworkSpec, interface_name
 from topologies.web_server import WebServer
@@ -27,15 +29,20 @@ from topologies.web_server import WebServer
 Datapath = Literal["user", "kernel"]
 """`user` is Open vSwitch's netdev datapath, which needs no kernel module."""
 
+_DATAPATH_TYPES: Final[dict[Datapath, str]] = {"user": "netdev", "kernel": "system"}
 _HOSTS = "hosts"  # the directory of the web servers' files
 _log = logging.getLogger(__name__)
 
 
 class RunningNetwork:
-    """A network that is up: run commands in its hosts, stop and start its web servers."""
+    """A network that is up: run commands in its hosts, stop and start its web servers.
 
-    def __init__(self, spec: NetworkSpec, journal: Ledger, directory: Path) -> None:
+    fabric: its switches and the links between them, to be cut, lost and restarted.
+    """
+
+    def __init__(self, spec: NetworkSpec, fabric: Fabric, journal: Ledger, directory: Path) -> None:
         self.spec = spec
+        self.fabric = fabric
         self._journal = journal
         self._directory = directory
         self._pids: dict[str, int] = {}
@@ -98,17 +105,8 @@ class RunningNetwork:
         self._server(host).start()
 
     def await_controllers(self, timeout_s: int = 15) -> None:
-        """Return when every switch is connected to all its controllers, else NetworkError.
-
-        Open vSwitch reports a connection up to 5 seconds late; a controller itself knows sooner.
-        """
-        for switch in self.spec.switches:
-            try:
-                openvswitch.await_controllers(switch.bridge, timeout_s)
-            except NetworkError as error:
-                raise NetworkError(
-                    f"switch {switch.bridge} reached no controller within {timeout_s} s"
-                ) from error
+        """As `Fabric.await_controllers`."""
+        self.fabric.await_controllers(timeout_s)
 
     def adopt(self, host: str, pid: int) -> None:
         """For the builder: `pid` holds this host's namespace."""
@@ -164,11 +162,13 @@ def running(
             _log.info("removed what an interrupted run left: %s", found)
         _check_names_are_free(spec)
         journal = Ledger(state_dir)
-        network = RunningNetwork(spec, journal, state_dir / _HOSTS)
+        fabric = Fabric(spec, _DATAPATH_TYPES[datapath], {ledger.TAG: str(state_dir)})
+        network = RunningNetwork(spec, fabric, journal, state_dir / _HOSTS)
         mininet = emulator.Mininet(build=False, controller=None)
         try:
             _build(network, journal, mininet, datapath)
-            _tag_and_connect(spec, controllers, str(state_dir))
+            network.fabric.label()
+            network.fabric.connect(controllers)
             gate.open()
             yield network
         finally:
@@ -271,18 +271,6 @@ def _add_links(spec: NetworkSpec, journal: Ledger, mininet: Any) -> None:
         )
     for name in spec.switch_interfaces():
         Path("/proc/sys/net/ipv6/conf", name, "disable_ipv6").write_text("1")
-
-
-def _tag_and_connect(spec: NetworkSpec, controllers: Sequence[str], tag: str) -> None:
-    """Name the containers' ports for registration, then let the controllers in."""
-    for switch in spec.switches:
-        openvswitch.vsctl("set", "Bridge", switch.bridge, f'external_ids:{ledger.TAG}="{tag}"')
-    for host in spec.containers:
-        _, port = spec.port_of(host.name)
-        mac = f'external_ids:attached-mac="{host.mac}"'
-        openvswitch.vsctl("set", "Interface", port, f"external_ids:iface-id={host.name}", mac)
-    for switch in spec.switches if controllers else ():
-        openvswitch.set_controllers(switch.bridge, controllers)
 
 
 def _remove(network: RunningNetwork, mininet: Any, state_dir: Path) -> None:

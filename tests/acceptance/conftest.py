@@ -1,4 +1,4 @@
-"""One network for the session, and prewire on either framework in control of it."""
+"""One network for all these tests, and prewire on either framework in control of it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from topologies.processes import run
 from topologies.spec import single_switch
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def network() -> Iterator[RunningNetwork]:
     """One switch, four containers, no controller yet."""
     with openvswitch.ensure_running(), running(single_switch(4)) as net:
         yield net
 
 
-@pytest.fixture(scope="session", params=["os-ken", "ryu"])
+@pytest.fixture(scope="package", params=["os-ken", "ryu"])
 def deployment(request: pytest.FixtureRequest, network: RunningNetwork) -> Iterator[Deployment]:
     """prewire, with the network's switch connected."""
     framework: Framework = request.param

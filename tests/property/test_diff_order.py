@@ -19,29 +19,60 @@ from gateway_lb.lifecycle import is_ready
 from gateway_lb.pipeline import group_id
 from gateway_lb.placement import port_of
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Service, Switch
-from openflow.cookies import GROUP_IDS, METER_IDS, OWNER_COOKIE, is_ours, with_epoch
+from nib.records import Container, Record, Service, Switch
+from openflow.cookies import (
+    GROUP_IDS,
+    METER_IDS,
+    OWNER_COOKIE,
+    ROUTE_IDS,
+    is_our_group,
+    is_ours,
+    with_epoch,
+)
 from openflow.interpreter import Choose
-from openflow.tables import PIPELINE
-from openflow.values import Bucket, Flow, Group, Meter, Output, Rules, ToGroup, match
+from openflow.tables import FORWARD, PIPELINE
+from openflow.values import (
+    CONTROLLER,
+    Bucket,
+    Flow,
+    Group,
+    Meter,
+    Output,
+    Rules,
+    ToGroup,
+)
+from openflow.values import match as matching
 from ryu_apps.compile import compile_state
 from ryu_apps.dealing import next_slots
 from ryu_apps.diff import Changes, Desired, Installed, alien_flows, desired_of, diff
-from ryu_apps.order import order
+from ryu_apps.order import Act, order, phases
+from ryu_apps.stations import located
 from ryu_apps.units import Unit
 from tests.nib_strategies import (
     HERE,
+    THERE,
     Database,
     Edit,
     edits,
     examples,
     histories,
+    link_of,
     port_of_station,
     put_port,
     registration,
+    trunk_port,
 )
 from tests.switch_model import Message, SwitchModel, copy_of, messages, messages_of, rules_of, shown
-from tests.traffic import Client, Where, Wire, another_client, connection, slot_choices
+from tests.traffic import (
+    TRUNK,
+    Client,
+    Where,
+    Wire,
+    another_client,
+    client_rows,
+    connection,
+    slot_choices,
+)
 
 CLIENT = Client()
 
@@ -54,15 +85,17 @@ _flows = st.builds(
     Flow,
     table=st.sampled_from([table.number for table in PIPELINE]),
     priority=_small,
-    match=st.builds(lambda port: match(in_port=port), _small),
+    match=st.builds(lambda port: matching(in_port=port), _small),
     actions=_outputs | st.builds(lambda number: (ToGroup(number),), _small),
     cookie=_small,
+    hops=_small,
 )
 _groups = st.builds(
     Group,
     group_id=_small,
     kind=st.just("select"),
     buckets=st.lists(st.builds(Bucket, _outputs), max_size=3).map(tuple),
+    hops=_small,
 )
 _meters = st.builds(Meter, meter_id=_small, rate_kbps=_small, burst_kb=_small)
 
@@ -78,9 +111,14 @@ def made_ours(rules: Rules) -> Rules:
     """The same with our cookie and ids in our ranges."""
     return Rules(
         tuple(replace(flow, cookie=OWNER_COOKIE | flow.cookie & 0xFFFF) for flow in rules.flows),
-        tuple(replace(group, group_id=GROUP_IDS[group.group_id % 1000]) for group in rules.groups),
+        tuple(replace(group, group_id=our_group(group.group_id)) for group in rules.groups),
         tuple(replace(meter, meter_id=METER_IDS[meter.meter_id % 1000]) for meter in rules.meters),
     )
+
+
+def our_group(number: int) -> int:
+    """Some lead to other switches, some choose containers."""
+    return (GROUP_IDS, ROUTE_IDS)[number % 2][number]
 
 
 def held_of(rules: Rules) -> Installed:
@@ -131,7 +169,7 @@ def part_of(draw: st.DrawFn, wanted: Installed) -> Installed:
 def aliens_in(held: Installed) -> Installed:
     return Installed(
         {key: flow for key, flow in held.flows.items() if not is_ours(flow.cookie)},
-        {number: group for number, group in held.groups.items() if number not in GROUP_IDS},
+        {number: group for number, group in held.groups.items() if not is_our_group(number)},
         {number: meter for number, meter in held.meters.items() if number not in METER_IDS},
     )
 
@@ -184,6 +222,33 @@ def test_batches_are_all_changes_once(
         assert len(kinds) == 1, "what breaks waits until what makes is acknowledged"
 
 
+@given(st.data(), ours, ours)
+@examples(0.5)
+def test_phases_are_all_changes_once_and_ways_go_by_distance(
+    data: st.DataObject, wanted: Installed, stale: Installed
+) -> None:
+    held = both(stale, data.draw(part_of(wanted)))
+    changes = diff(desired_as(wanted), held)
+    parts = phases(changes)
+    whens = [part.when for part in parts]
+    assert whens == sorted(set(whens))
+    assert Counter(messages_of(part.batch for part in parts)) == Counter(messages(changes))
+    for when, batch in parts:
+        for kind, rule in messages(*batch):
+            assert is_way(kind, rule, held) == (when.act is Act.ROUTE)
+            assert when.act is not Act.ROUTE or when.hops == getattr(rule, "hops", None)
+
+
+def is_way(kind: str, rule: object, held: Installed) -> bool:
+    """Whether a message changes where packets to a station or another switch go."""
+    match rule:
+        case Flow():
+            return kind == "put_flows" and rule.table == FORWARD.number and rule.key in held.flows
+        case Group():
+            return kind == "modify_groups" and rule.group_id in ROUTE_IDS
+    return False
+
+
 # ------------------------------------------------------------------------------- random intent
 
 
@@ -225,13 +290,19 @@ class Moment:
         return {source for other in others for source in self.sources(other)}
 
     def place(self, container: Container) -> Where:
-        port = port_of(container, self.view)
-        here = port.number if port is not None and port.switch == HERE else None
-        return Where(container.mac, container.address, container.port, here)
+        """Where this switch sends what is for a container; nobody knows: to the controller."""
+        port = located(container.mac, self.view)
+        leaves = CONTROLLER if port is None else port.number if port.switch == HERE else TRUNK
+        return Where(container.mac, container.address, container.port, leaves)
 
 
 def moment(database: Database) -> Moment:
-    """The database as it is now, slots dealt."""
+    """The database as it is now, slots dealt, with a client and a link to the other switch."""
+    trunks = [trunk_port(HERE, "t1"), trunk_port(THERE, "t1")]
+    links = [link_of(HERE, "t1"), link_of(THERE, "t1")]
+    rows: list[Record] = [*trunks, *links, *client_rows(CLIENT, HERE)]
+    for row in rows:
+        database.mirror.apply(RowChange(None, row))
     for service in database.mirror.all(Service):
         table = next_slots(service.name, database.mirror)
         database.mirror.apply(RowChange(None, table))
@@ -349,14 +420,15 @@ Talk = tuple[Client, str, Container]
 
 
 def established(name: str, wire: Wire, before: Moment, after: Moment) -> Iterator[Talk]:
-    """Connections to those containers that will still be there."""
+    """Connections to those containers that will still be there, where somebody knows."""
     client = clients()
     containers = {before.place(each): each for each in before.view.containers_of(name)}
     for choose in choices(name, wire, before, after):
         dialogue = connection(wire, next(client), before.view.need(Service, name))
         where = dialogue.established(choose)
         container = containers[where] if where else None
-        if container and after.view.container_numbered(container.number):
+        kept = after.view.container_numbered(container.number) if container else None
+        if container and kept and located(kept.mac, after.view):
             yield dialogue.client, name, container
 
 

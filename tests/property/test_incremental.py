@@ -25,37 +25,56 @@ from gateway_lb.intent import (
     put_service,
     renew_container,
 )
+from gateway_lb.placement import port_of
 from nib.draft import Draft
 from nib.mirror import RowChange
 from nib.observed import Connections, Ejected, Health, Report
 from nib.policy import Canary, Ejection, HealthCheck
-from nib.records import ABOUT_CONTAINER, AboutContainer, Container, Port, Service, SlotTable, Switch
+from nib.records import (
+    ABOUT_CONTAINER,
+    AboutContainer,
+    Container,
+    LocalSlots,
+    Port,
+    Service,
+    SlotTable,
+    Switch,
+)
 from openflow.values import Rules
 from ryu_apps.compile import compile_state
-from ryu_apps.dealing import Deal, deal, next_slots
+from ryu_apps.dealing import Deal, deal
 from ryu_apps.incremental import Incremental
 from ryu_apps.rows import save_slots
-from ryu_apps.units import Unit, all_units
+from ryu_apps.slot_rows import save_local_slots
+from ryu_apps.units import PORTS, ROUTES, Unit, all_units
 from tests.nib_strategies import (
     HERE,
     STATIONS,
     SWITCHES,
+    THERE,
     Database,
     Edit,
+    delete_port,
     drain,
     edits,
     examples,
-    histories,
+    fabric_edits,
+    fabric_histories,
+    local_tables,
+    mac_of,
     port_of_station,
     put_port,
     put_switch,
     registration,
+    save_local_table,
     save_table,
 )
 
 Parts = dict[Unit, Rules]
+Unsaved = dict[str | tuple[str, str], SlotTable | LocalSlots | None]
 
 START_MS = 1_000_000
+THIRD = Switch("0000000000000003", 3, "s3", connected=True)
 
 
 class Kept:
@@ -78,6 +97,12 @@ class Kept:
         for dpid, switch in SWITCHES.items():
             self.parts[dpid].update(self.state.rules(touched, switch))
         return touched
+
+    def unsaved(self) -> Unsaved:
+        """What it decided since it was asked last."""
+        found: Unsaved = dict(self.state.take_unsaved_slots().items())
+        found.update(self.state.take_unsaved_local_slots().items())
+        return found
 
     def full(self, switch: Switch) -> Parts:
         return not_empty(compile_state(self.state.view, switch))
@@ -102,7 +127,12 @@ def shape(given: tuple[str, dict[str, Any]]) -> Callable[[Draft], object]:
 
 def tell(row: AboutContainer) -> Callable[[Draft], object]:
     """Say something of a container, if it is there."""
-    return lambda draft: draft.put(row) if draft.get(Container, row.key) else None
+    container = (row.service, row.container)
+    return lambda draft: draft.put(row) if draft.get(Container, container) else None
+
+
+def delete_switch(dpid: str) -> Callable[[Draft], object]:
+    return lambda draft: draft.delete(Switch, dpid)
 
 
 names = st.sampled_from(("web", "api", "dns"))
@@ -117,7 +147,12 @@ told = keys.flatmap(
             inflight=st.integers(0, 5),
         ),
         st.builds(partial(Health, *key), up=st.booleans()),
-        st.builds(partial(Connections, *key), open=st.integers(0, 5), at_ms=st.just(START_MS)),
+        st.builds(
+            partial(Connections, *key),
+            open=st.integers(0, 5),
+            at_ms=st.just(START_MS),
+            switch=st.sampled_from((HERE, THERE, "")),
+        ),
         st.builds(partial(Ejected, *key), until_ms=st.just(START_MS + 700) | st.just(START_MS)),
     )
 )
@@ -125,6 +160,7 @@ shapes = st.fixed_dictionaries(
     {},
     optional={
         "policy": st.sampled_from(("weighted", "least_inflight")),
+        "locality": st.sampled_from(("prefer", "prefer", "none")),
         "slow_start_seconds": st.just(30),
         "panic_percent": st.just(50),
         "health": st.just(HealthCheck(port=9)),
@@ -133,7 +169,11 @@ shapes = st.fixed_dictionaries(
 )
 any_edits = (
     edits
+    | fabric_edits
     | st.builds(Edit, st.just(save_table), slot_tables())
+    | st.builds(Edit, st.just(save_local_table), local_tables)
+    | st.builds(Edit, st.just(put_switch), st.just(THIRD))
+    | st.builds(Edit, st.just(delete_switch), st.just(THIRD.dpid))
     | st.builds(Edit, st.just(shape), st.tuples(names, shapes))
     | st.builds(Edit, st.just(tell), told)
 )
@@ -151,13 +191,38 @@ def check(kept: Kept, database: Database) -> None:
 def check_dealt(kept: Kept, passed_ms: int) -> None:
     """After a tick, every slot table is the one that follows from all rows at this time."""
     kept.tick(passed_ms)
-    for service in kept.state.view.all(Service):
-        table = kept.state.view.need(SlotTable, service.name)
-        assert next_slots(service.name, kept.state.view, kept.now_ms) == table
-        weights = service_standings(service.name, kept.state.view, kept.now_ms).weights
+    view = kept.state.view
+    for service in view.all(Service):
+        table = check_tables(kept, service, kept.now_ms)
+        weights = service_standings(service.name, view, kept.now_ms).weights
         wanted = {number for number, weight in weights.items() if weight}
         assert set(table.slots) <= wanted
         assert bool(table.slots) == bool(wanted)
+        check_locality(kept, service, wanted)
+
+
+def check_tables(kept: Kept, service: Service, now_ms: int) -> SlotTable:
+    """Dealing anew at a time changes nothing; the table of all containers."""
+    table = kept.state.view.need(SlotTable, service.name)
+    local = {each.switch: each for each in kept.state.view.local_slots_of(service.name)}
+    dealt = deal(service.name, kept.state.view, now_ms)
+    assert (dealt.table, dealt.local) == (table, local)
+    return table
+
+
+def check_locality(kept: Kept, service: Service, wanted: set[int]) -> None:
+    """Clients of a switch get exactly its own containers that can take more, or all that can."""
+    view = kept.state.view
+    local = {each.switch: each.slots for each in view.local_slots_of(service.name)}
+    if service.locality == "none":
+        assert not local
+        return
+    assert local.keys() == {switch.dpid for switch in view.all(Switch)}
+    for dpid, slots in local.items():
+        ports = {each.number: port_of(each, view) for each in view.containers_of(service.name)}
+        near = {number for number in wanted if (port := ports[number]) and port.switch == dpid}
+        assert set(slots) <= (near or wanted)
+        assert bool(slots) == bool(wanted)
 
 
 def check_quiet(kept: Kept) -> None:
@@ -165,11 +230,10 @@ def check_quiet(kept: Kept) -> None:
     due_ms = kept.state.due_ms(kept.now_ms)
     last_ms = kept.now_ms + 10_000_000 if due_ms is None else due_ms - 1
     for service in kept.state.view.all(Service):
-        table = kept.state.view.need(SlotTable, service.name)
-        assert next_slots(service.name, kept.state.view, last_ms) == table
+        check_tables(kept, service, last_ms)
 
 
-@given(histories(), batches, st.data())
+@given(fabric_histories(), batches, st.data())
 @examples(0.3)
 def test_incremental_equals_full(
     history: list[Edit], later: list[list[Edit]], data: st.DataObject
@@ -178,7 +242,7 @@ def test_incremental_equals_full(
     kept = Kept()
     kept.absorb(database.everything())
     check(kept, database)
-    unsaved: dict[str, SlotTable | None] = {}
+    unsaved: Unsaved = {}
     for batch in later:
         changes = [change for edit in batch for change in database.write(edit)]
         if data.draw(st.booleans()):
@@ -187,28 +251,37 @@ def test_incremental_equals_full(
         if data.draw(st.booleans()):
             check_dealt(kept, data.draw(st.sampled_from((50, 999, 60_000))))
             check_quiet(kept)
-        unsaved.update(kept.state.take_unsaved_slots())
+        unsaved.update(kept.unsaved())
         check(kept, database)
     for _ in range(4):
         kept.absorb(saved(database, unsaved))
-        unsaved = dict(kept.state.take_unsaved_slots())
+        unsaved = kept.unsaved()
     assert not unsaved, "slot tables go to and fro for ever"
-    assert set(kept.state.view.all(SlotTable)) == set(database.mirror.all(SlotTable))
+    for kind in (SlotTable, LocalSlots):
+        assert set(kept.state.view.all(kind)) == set(database.mirror.all(kind))
     check(kept, database)
 
 
-def saved(database: Database, unsaved: dict[str, SlotTable | None]) -> list[RowChange]:
+def saved(database: Database, unsaved: Unsaved) -> list[RowChange]:
     """The slot tables as they come back from the database."""
     changes = [
-        change
-        for service, table in unsaved.items()
-        for change in database.write(save_slots(service, table))
+        change for key, table in unsaved.items() for change in database.write(saving(key, table))
     ]
     unsaved.clear()
     return changes
 
 
-@given(histories(), st.lists(any_edits, max_size=12), st.data())
+def saving(
+    key: str | tuple[str, str], table: SlotTable | LocalSlots | None
+) -> Callable[[Draft], object]:
+    if isinstance(key, str):
+        assert not isinstance(table, LocalSlots)
+        return save_slots(key, table)
+    assert not isinstance(table, SlotTable)
+    return save_local_slots(key, table)
+
+
+@given(fabric_histories(), st.lists(any_edits, max_size=12), st.data())
 @examples(0.2)
 def test_the_grouping_of_changes_does_not_matter(
     history: list[Edit], later: list[Edit], data: st.DataObject
@@ -262,7 +335,7 @@ CHANGES_OF_ONE = {
 def test_the_cost_of_one_change_does_not_grow_with_the_number_of_services(edit: Edit) -> None:
     few, many = (absorbed(edit, services) for services in (3, 150))
     assert few == many
-    assert len(few) <= 5
+    assert len(few) <= 6
 
 
 def absorbed(edit: Edit, services: int) -> set[Unit]:
@@ -384,48 +457,168 @@ def number_of(kept: Kept, container: str) -> int:
 
 def test_a_switch_that_reports_its_state_recompiles_nothing() -> None:
     kept, database = many_services(3)
-    changes = database.write(put_switch(Switch(HERE, 1, "s1", connected=True, applied=7)))
+    changes = database.write(put_switch(replace(SWITCHES[HERE], applied=7)))
     assert changes
     assert kept.absorb(changes) == set()
 
 
 def test_slot_tables_that_come_back_recompile_nothing() -> None:
     kept, database = many_services(3)
-    unsaved = dict(kept.state.take_unsaved_slots())
-    assert len(unsaved) == 3
+    kept.absorb(database.write(Edit(shape, ("s0", {"locality": "prefer"}))))
+    unsaved = kept.unsaved()
+    assert len(unsaved) == 3 + len(SWITCHES)
     assert kept.absorb(saved(database, unsaved)) == set()
-    assert not kept.state.take_unsaved_slots()
+    assert not kept.unsaved()
 
 
-def test_a_port_recompiles_the_services_behind_it_alone() -> None:
+def test_a_port_recompiles_the_stations_behind_it_and_no_service() -> None:
     kept, database = many_services(3)
     database.write(put_service(Service("other", "10.2.0.1", 80)))
     database.write(put_container(registration("other", "c1", 4)))
     kept.absorb(database.everything())
     changes = database.write(put_port(port_of_station(4, number=14)))
-    assert kept.absorb(changes) == {Unit("service", "other")}
+    assert kept.absorb(changes) == {PORTS, ROUTES, Unit("station", mac_of(4))}
 
 
+@pytest.mark.parametrize("locality", ["none", "prefer"])
 @pytest.mark.parametrize("late", [0, 1, 3])
-def test_slot_tables_that_come_back_late_move_nothing(late: int) -> None:
+def test_slot_tables_that_come_back_late_move_nothing(late: int, locality: str) -> None:
     """What was decided meanwhile stands; else a burst of changes would deal slots many times."""
     kept, database = many_services(1)
-    kept.state.take_unsaved_slots()
+    kept.absorb(database.write(Edit(shape, ("s0", {"locality": locality}))))
+    kept.absorb(saved(database, kept.unsaved()))
     tables: list[tuple[int, ...]] = []
-    on_their_way: deque[dict[str, SlotTable | None]] = deque({} for _ in range(late))
+    on_their_way: deque[Unsaved] = deque({} for _ in range(late))
     for number in range(12):
         one_more = registration("s0", f"more{number}", number % 6 + 1, 3000 + number)
         kept.absorb(database.write(put_container(one_more)))
         tables.append(kept.state.view.need(SlotTable, "s0").slots)
-        on_their_way.append(dict(kept.state.take_unsaved_slots()))
+        on_their_way.append(kept.unsaved())
         kept.absorb(saved(database, on_their_way.popleft()))
     for unsaved in on_their_way:
         kept.absorb(saved(database, unsaved))
     assert kept.state.view.need(SlotTable, "s0").slots == tables[-1]
     assert database.mirror.need(SlotTable, "s0").slots == tables[-1]
+    here = database.mirror.get(LocalSlots, ("s0", HERE))
+    assert here == (LocalSlots("s0", HERE, tables[-1]) if locality == "prefer" else None)
     moves = [
         sum(before[slot % len(before)] != number for slot, number in enumerate(after))
         for before, after in pairwise(tables)
     ]
     newcomers = [after.count(max(after)) for after in tables[1:]]
     assert moves == newcomers
+
+
+# ------------------------------------------------------------------------------------- locality
+
+
+def preferring(count: int = 1) -> tuple[Kept, Database]:
+    """As `many_services`, with locality: c1 of each is behind this switch, c2 behind the other."""
+    kept, database = many_services(count)
+    database.write(put_port(port_of_station(2, THERE)))
+    database.write(Edit(delete_port, (HERE, "v2")))
+    for number in range(count):
+        database.write(Edit(shape, (f"s{number}", {"locality": "prefer"})))
+    kept.absorb(database.everything())
+    kept.absorb([RowChange(port_of_station(2), None)])
+    check(kept, database)
+    kept.absorb(saved(database, kept.unsaved()))
+    kept.state.take_moved_slots()
+    return kept, database
+
+
+def chosen(kept: Kept, dpid: str, service: str = "s0") -> dict[str, int]:
+    """Slots by container that clients of a switch go by."""
+    slots = kept.state.view.need(LocalSlots, (service, dpid)).slots
+    ids = {each.number: each.id for each in kept.state.view.containers_of(service)}
+    return dict(Counter(ids[number] for number in slots))
+
+
+def test_clients_get_the_containers_of_their_switch_and_all_where_none_can_take_more() -> None:
+    kept, database = preferring()
+    assert (chosen(kept, HERE), chosen(kept, THERE)) == ({"c1": 64}, {"c2": 64})
+    kept.absorb(database.write(Edit(drain, (("s0", "c1"), 60.0))))
+    assert (chosen(kept, HERE), chosen(kept, THERE)) == ({"c2": 64}, {"c2": 64})
+    kept.absorb(database.write(put_container(at_station(0, 1))))
+    assert (chosen(kept, HERE), chosen(kept, THERE)) == ({"c1": 64}, {"c2": 64})
+
+
+def test_a_container_that_moves_is_dealt_where_it_is() -> None:
+    """It keeps number, state and the time since when it is ready."""
+    kept, database = preferring(3)
+    before = database.mirror.need(Container, ("s0", "c1"))
+    database.write(put_port(port_of_station(3, THERE)))
+    kept.absorb(database.everything())
+    moved = replace(at_station(0, 1), iface_id=None, switch=THERE, switch_port="v3")
+    touched = kept.absorb(database.write(put_container(moved, START_MS + 9000)))
+    assert {unit for unit in touched if unit.kind == "service"} == {Unit("service", "s0")}
+    assert (chosen(kept, HERE), chosen(kept, THERE)) == ({"c1": 32, "c2": 32},) * 2
+    assert kept.state.take_moved_slots() == {"s0": 64}, "32 in each of the two tables"
+    after = database.mirror.need(Container, ("s0", "c1"))
+    same = ("number", "state", "since_ms", "lease_until_ms", "drain_until_ms")
+    assert all(getattr(before, name) == getattr(after, name) for name in same)
+    check_dealt(kept, 50)
+
+
+def test_a_port_that_moves_takes_its_containers_along() -> None:
+    kept, database = preferring()
+    changes = [
+        *database.write(Edit(delete_port, (HERE, "v1"))),
+        *database.write(put_port(port_of_station(1, THERE))),
+    ]
+    kept.absorb(changes)
+    assert (chosen(kept, HERE), chosen(kept, THERE)) == ({"c1": 32, "c2": 32},) * 2
+
+
+def test_what_the_switch_goes_by_until_locality_is_on_is_moved_the_least() -> None:
+    kept, database = many_services(1)
+    for station in (3, 4):
+        database.write(put_container(at_station(0, station)))
+    database.write(put_port(port_of_station(4, THERE)))
+    database.write(Edit(delete_port, (HERE, "v4")))
+    kept.absorb([*database.everything(), RowChange(port_of_station(4), None)])
+    before = kept.state.view.need(SlotTable, "s0").slots
+    kept.absorb(database.write(Edit(shape, ("s0", {"locality": "prefer"}))))
+    after = kept.state.view.need(LocalSlots, ("s0", HERE)).slots
+    moved = sum(old != new for old, new in zip(before, after, strict=True))
+    assert moved == chosen(kept, THERE)["c4"] // 4, "those of the one container behind another"
+    kept.absorb(database.write(Edit(shape, ("s0", {"locality": "none"}))))
+    assert not kept.state.view.local_slots_of("s0")
+    assert kept.state.view.need(SlotTable, "s0").slots == before
+
+
+def test_a_switch_that_appears_or_goes_costs_one_deal_a_service_with_locality(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept, database = preferring(3)
+    kept.absorb(database.write(Edit(shape, ("s2", {"locality": "none"}))))
+    dealt: Counter[str] = Counter()
+
+    def counted(service: str, *arguments: Any) -> Deal:
+        dealt[service] += 1
+        return deal(service, *arguments)
+
+    monkeypatch.setattr("ryu_apps.incremental.deal", counted)
+    kept.absorb(database.write(put_switch(THIRD)))
+    assert dealt == {"s0": 1, "s1": 1}
+    assert chosen(kept, THIRD.dpid) == {"c1": 32, "c2": 32}
+    kept.absorb(database.write(put_switch(replace(THIRD, connected=False, applied=5))))
+    assert dealt == {"s0": 1, "s1": 1}
+    kept.absorb(saved(database, kept.unsaved()))
+    kept.absorb(database.write(Edit(delete_switch, THIRD.dpid)))
+    assert dealt == {"s0": 2, "s1": 2}
+    kept.absorb(saved(database, kept.unsaved()))
+    assert len(database.mirror.all(LocalSlots)) == 4
+
+
+def test_connections_through_any_switch_make_shares() -> None:
+    kept, database = many_services(1)
+    kept.absorb(database.write(Edit(shape, ("s0", {"policy": "least_inflight"}))))
+    slots = []
+    for switch, count in ((HERE, 3), (THERE, 4), (HERE, 0), (THERE, 0)):
+        row = Connections("s0", "c1", count, START_MS, switch)
+        kept.absorb(database.write(Edit(tell, row)))
+        kept.tick()
+        table = kept.state.view.need(SlotTable, "s0").slots
+        slots.append(table.count(number_of(kept, "c1")))
+    assert slots == [13, 8, 10, 32]

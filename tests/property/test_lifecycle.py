@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from gateway_lb.connections import Count
 from gateway_lb.lifecycle import (
     DEFAULT_DRAIN_SECONDS,
     drained,
@@ -18,7 +19,6 @@ from gateway_lb.lifecycle import (
     renewed,
     safe_to_stop,
 )
-from nib.observed import Connections
 from nib.records import Container
 from tests.nib_strategies import examples
 
@@ -139,8 +139,7 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def only_a_draining_container_may_be_safe_to_stop(self) -> None:
         for row in self.rows.values():
-            none = Connections(row.service, row.id, 0, self.now_ms)
-            some = Connections(row.service, row.id, 1, self.now_ms)
+            none, some = Count(0, self.now_ms), Count(1, self.now_ms)
             if is_ready(row):
                 assert safe_to_stop(row, none, self.now_ms) is False
             else:

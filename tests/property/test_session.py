@@ -1,4 +1,4 @@
-"""A session against a switch that refuses, forgets and answers late converges when all is quiet.
+"""A switch that refuses, forgets and answers late comes to hold what is wanted when all is quiet.
 
 Intent changes at any moment; every batch takes time; any message may be refused; the switch may
 lose all it holds, with its connection. A model of the switch says what it really holds.
@@ -14,6 +14,7 @@ from openflow.cookies import is_ours
 from openflow.values import Flow, match
 from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
 from ryu_apps.incremental import Incremental
+from ryu_apps.lockstep import Lockstep, Steps
 from ryu_apps.session import Applied, Phase, Program, ReadBack, Retry, Session, Step
 from ryu_apps.units import Unit
 from tests.nib_strategies import HERE, Database, Edit, edits, examples, histories
@@ -33,7 +34,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.database = Database()
         self.state = Incremental()
         self.wanted: list[Desired] = []
-        self.session: Session
+        self.lockstep = Lockstep()
         self.step: Step | None = None
         self.refused: list[str] = []
 
@@ -57,26 +58,38 @@ class SessionMachine(RuleBasedStateMachine):
         touched = self.state.absorb(changes, self.state.generation + counted, NOW_MS)
         parts = self.state.rules(touched, self.row)
         self.wanted.append(self.desired)
-        self.follow(self.session.want(parts, self.state.generation))
+        self.follow(self.lockstep.want({HERE: parts}, self.state.generation))
 
     @precondition(lambda self: isinstance(self.step, Applied))
     @rule()
     def the_same_is_wanted_again(self) -> None:
         units = [Unit("base"), Unit("service", "web")]
         parts = self.state.rules(units, self.row)
-        self.follow(self.session.want(parts, self.state.generation))
+        self.follow(self.lockstep.want({HERE: parts}, self.state.generation))
 
     @precondition(lambda self: isinstance(self.step, ReadBack))
     @rule()
     def read_back(self) -> None:
-        self.follow(self.session.read(copy_of(self.switch.held)))
+        self.follow(self.lockstep.read(HERE, copy_of(self.switch.held)))
+
+    @precondition(lambda self: isinstance(self.step, Applied))
+    @rule(data=st.data())
+    def somebody_meddles_and_it_is_found_out(self, data: st.DataObject) -> None:
+        """Rules of ours go, and one comes that nobody wants."""
+        held = self.switch.held
+        for key in data.draw(st.sets(st.sampled_from(sorted(held.flows, key=repr)))):
+            if is_ours(held.flows[key].cookie):
+                del held.flows[key]
+        held.flows[FORGOTTEN.key] = FORGOTTEN
+        self.follow(self.lockstep.read(HERE, copy_of(held)))
+        assert isinstance(self.step, Program)
 
     @precondition(lambda self: isinstance(self.step, Program))
     @rule()
     def batch_is_acknowledged(self) -> None:
         """All of it is carried out; nothing that we send in our right mind is refused."""
         assert self.carry_out(self.batch) == []
-        self.follow(self.session.acknowledged([]))
+        self.follow(self.lockstep.acknowledged(HERE, []))
 
     @precondition(lambda self: isinstance(self.step, Program))
     @rule(data=st.data())
@@ -87,14 +100,14 @@ class SessionMachine(RuleBasedStateMachine):
         refused = ["refused by chance" for _ in unlucky]
         taken = (message for place, message in enumerate(sent) if place not in unlucky)
         refused += [error for message in taken if (error := self.switch.take(message))]
-        self.follow(self.session.acknowledged(refused))
+        self.follow(self.lockstep.acknowledged(HERE, refused))
         assert self.session.problem
         assert isinstance(self.step, Retry)
 
     @precondition(lambda self: isinstance(self.step, Retry))
     @rule()
     def time_passes(self) -> None:
-        self.follow(self.session.retry())
+        self.follow(self.lockstep.retry(HERE))
 
     @precondition(lambda self: not isinstance(self.step, ReadBack))
     @rule(data=st.data(), forgets=st.booleans())
@@ -116,14 +129,15 @@ class SessionMachine(RuleBasedStateMachine):
             assert self.session.phase is Phase.RESTING
             assert shown(self.session.installed) == shown(self.switch.held)
 
-    def follow(self, step: Step | None) -> None:
-        if step is None:
-            return  # a batch, a read-back or a wait is under way; it goes on with that
-        self.step = step
-        if isinstance(step, Applied):
-            self.check_applied(step)
-        if isinstance(step, Program):
-            self.check_batch(step.batch)
+    def follow(self, steps: Steps) -> None:
+        """None: a batch, a read-back or a wait is under way; it goes on with that."""
+        for dpid, step in steps:
+            assert dpid == HERE
+            self.step = step
+            if isinstance(step, Program):
+                self.check_batch(step.batch)
+        if isinstance(self.step, Applied):
+            self.check_applied(self.step)
 
     def check_applied(self, step: Applied) -> None:
         assert step.generation == self.state.generation
@@ -148,14 +162,20 @@ class SessionMachine(RuleBasedStateMachine):
         return desired_of(self.state.all_rules(self.row).values())
 
     @property
+    def session(self) -> Session:
+        session = self.lockstep.session(HERE)
+        assert session is not None
+        return session
+
+    @property
     def batch(self) -> tuple[Changes, ...]:
         assert isinstance(self.step, Program)
         return self.step.batch
 
     def connect(self) -> None:
-        self.session = Session(self.state.all_rules(self.row), self.state.generation)
+        session = Session(self.state.all_rules(self.row), self.state.generation)
         self.wanted = [self.desired]
-        self.step = ReadBack()
+        self.follow(self.lockstep.join(HERE, session))
 
     def carry_out(self, batch: tuple[Changes, ...]) -> list[str]:
         return [error for message in messages(*batch) if (error := self.switch.take(message))]

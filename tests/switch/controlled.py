@@ -20,7 +20,8 @@ import httpx
 from gateway_lb.intent import Registration, delete_service, put_container, put_service
 from nib.database import Nib
 from nib.draft import Draft
-from nib.records import Container, Record, Service, Switch
+from nib.mirror import Lookups, Mirror
+from nib.records import Container, Leader, Record, Service, Switch
 from nib.server import EmbeddedServer
 from openflow.cookies import GROUP_IDS
 from openflow.packet import ACK, RST, SYN, SYN_ACK
@@ -148,24 +149,31 @@ class Controlled:
         self.await_switch()
 
     def await_switch(self) -> None:
-        """Return when the switch holds everything and its ports are known."""
-        pid = str(self.process.pid)
+        """Return when this controller leads, and the switch holds everything."""
+        pid = self.process.pid
+        self.nib.when(lambda view: leads(view, pid) and is_programmed(view)).result(60)
         until(
             lambda: self.ovs.ofctl("dump-flows", BRIDGE, "table=100"),
             lambda text: "actions=" in text,
             f"the switch is programmed by controller {pid}; see {self.log}",
         )
-        self.nib.when(
-            lambda view: any(
-                switch.connected and switch.applied >= view.generation
-                for switch in view.all(Switch)
-            )
-        ).result(20)
 
     def clear(self) -> None:
         """No service, no connection."""
         self.write(_delete_all)
         self.ovs.appctl("dpctl/flush-conntrack")
+
+
+def leads(view: Lookups, pid: int) -> bool:
+    """Whether the controller of this process leads."""
+    leader = view.get(Leader, ())
+    return leader is not None and leader.controller.endswith(f":{pid}")
+
+
+def is_programmed(view: Mirror) -> bool:
+    """Whether the switch has acknowledged all intent."""
+    switch = view.get(Switch, DPID)
+    return switch is not None and switch.connected and switch.applied >= view.generation
 
 
 def _delete_all(draft: Draft) -> None:

@@ -15,10 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from gateway_lb.connections import open_connections
 from nib.database import Nib
 from nib.draft import Draft
-from nib.observed import Connections, Health
+from nib.observed import Health
 from nib.records import Container, Port, Service, Switch
+from nib.records import Host as NetworkHost
 from nib.server import EmbeddedServer
 from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Rules, merged
@@ -139,13 +141,15 @@ class Site:
         self._generation = 0
 
     def host(self, name: str, address: str) -> Host:
-        """A new host behind a port of its own; the database knows the port."""
+        """A new host behind a port of its own; the database knows both."""
         # numbers above those that Open vSwitch gives of itself
         host = joined_host(self.ovs, name, len(self._hosts) + 101, address)
         self._stack.callback(host.close)
         self._hosts[name] = host
-        row = Port(DPID, f"p-{name}", host.number, host.mac, name, host.mac, up=True)
-        self.write(lambda draft: draft.put(row))
+        port = Port(DPID, f"p-{name}", host.number, host.mac, name, host.mac, up=True)
+        self.write(lambda draft: draft.put(port))
+        learned = NetworkHost(host.mac, DPID, port.name, frozenset({address}))
+        self.write(lambda draft: draft.put(learned))
         return host
 
     def serve(self, host: Host, kind: str) -> Server:
@@ -205,9 +209,9 @@ class Site:
         return None if row is None else (row.up, row.reason)
 
     def open(self, name: str, service: str = "web") -> int | None:
+        """Connections in all switches; None: nobody counts."""
         with self.nib.view() as view:
-            row = view.get(Connections, (service, name))
-        return None if row is None else row.open
+            return open_connections((service, name), view)
 
     def await_health(self, name: str, up: bool | None, within_s: float = 10.0) -> str:
         """The reason, when the verdict is that."""

@@ -1,6 +1,6 @@
 """The switch's side of OpenFlow 1.3, as far as a controller's start asks for it, with faults.
 
-Answers features, port descriptions, statistics and barriers like an empty switch. It may lack
+Answers features, port descriptions, roles, statistics and barriers like an empty switch. It may lack
 select groups, refuse conntrack actions, or leave barriers unanswered. It forwards nothing.
 """
 
@@ -15,7 +15,7 @@ from typing import Final, Self
 
 HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY, FEATURES_REQUEST, FEATURES_REPLY = 0, 1, 2, 3, 5, 6
 FLOW_MOD, MULTIPART_REQUEST, MULTIPART_REPLY = 14, 18, 19
-BARRIER_REQUEST, BARRIER_REPLY = 20, 21
+BARRIER_REQUEST, BARRIER_REPLY, ROLE_REQUEST, ROLE_REPLY = 20, 21, 24, 25
 
 _HEADER: Final = struct.Struct("!BBHI")
 _VERSION: Final = 4
@@ -118,6 +118,8 @@ class Peer:
                 self._multipart(xid, body)
             case 20 if self._barriers:
                 self._send(BARRIER_REPLY, xid)
+            case 24:
+                self._send(ROLE_REPLY, xid, body)
 
     def _flow_mod(self, xid: int, body: bytes) -> None:
         self.flow_mods += 1

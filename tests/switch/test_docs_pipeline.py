@@ -14,7 +14,7 @@ def test_the_switch_dumps_what_the_page_shows(private_ovs: PrivateOvs) -> None:
     groups, flows = private_ovs.directory / "groups.txt", private_ovs.directory / "flows.txt"
     groups.write_text("".join(f"{group_text(group, 'ovs')}\n" for group in rules.groups))
     flows.write_text("".join(f"{flow_text(flow, 'ovs')}\n" for flow in rules.flows))
-    private_ovs.add_bridge(BRIDGE, dpid=0xA1, ports=("client", "web-1", "web-2", "web-3"))
+    private_ovs.add_bridge(BRIDGE, dpid=0xA1, ports=docs_example.PORTS)
     for meter in rules.meters:
         private_ovs.ofctl("add-meter", BRIDGE, meter_text(meter, "ovs"))
     private_ovs.ofctl("add-groups", BRIDGE, str(groups))

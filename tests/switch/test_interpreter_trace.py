@@ -68,6 +68,7 @@ from tests.switch.tracing import (
 )
 
 BRIDGE = "br0"
+ALL_PORTS = (*PORTS, 5, 6)
 ZONE = 5
 SEEDS = range(8)
 PACKETS_A_SEED = 25
@@ -109,7 +110,7 @@ def switch() -> Iterator[Switch]:
     if not is_installed():
         pytest.skip("Open vSwitch is not installed (apt-get install openvswitch-switch)")
     with PrivateOvs() as ovs:
-        ovs.add_bridge(BRIDGE, dpid=1, ports=[f"p{number}" for number in (*PORTS, 5, 6)])
+        ovs.add_bridge(BRIDGE, dpid=1, ports=[f"p{number}" for number in ALL_PORTS])
         yield Switch(ovs, datapath_ports(ovs.appctl("dpif/show")))
 
 
@@ -154,9 +155,9 @@ def _departures(outputs: Sequence[Sent], fork: tuple[int, ...]) -> Iterator[Depa
         if sent.fork != fork:
             continue
         floods = sent.port in (NORMAL, FLOOD, ALL)
-        every = [port for port in (*PORTS, LOCAL) if port != sent.packet["in_port"]]
+        every = [port for port in (*ALL_PORTS, LOCAL) if port != sent.packet["in_port"]]
         for port in every if floods else [sent.port]:
-            if port in (*PORTS, LOCAL, CONTROLLER):
+            if port in (*ALL_PORTS, LOCAL, CONTROLLER):
                 yield _on_wire(Departure(port, sent.queue, sent.packet))
 
 
@@ -402,7 +403,7 @@ def test_an_altered_flow_is_noticed(switch: Switch, old: Action, new: Action) ->
     rules = prewire_rules()
     believed = altered(rules, old, new)
     assert believed != rules
-    found, _ = prewire_differences(switch, rules, believed, random.Random(2), 60)
+    found, _ = prewire_differences(switch, rules, believed, random.Random(2), 150)
     assert found
 
 

@@ -11,7 +11,7 @@ import pytest
 from gateway_lb.lifecycle import draining
 from nib.observed import Connections
 from nib.records import Service
-from tests.switch.node_site import CLIENT, VIP, Site, container, site
+from tests.switch.node_site import CLIENT, DPID, VIP, Site, container, site
 from tests.waiting import until
 
 pytestmark = pytest.mark.root
@@ -93,12 +93,12 @@ def test_a_container_that_matters_has_a_row_from_the_first_and_a_fresh_one(here:
         until(lambda: here.open("c", "busy"), lambda seen: seen == 0, "the least busy")
         assert here.open("a") is None
         with here.nib.view() as view:
-            first = view.need(Connections, ("capped", "b")).at_ms
+            first = view.need(Connections, ("capped", "b", DPID)).at_ms
         began = time.monotonic()
 
         def at_ms() -> int:
             with here.nib.view() as view:
-                return view.need(Connections, ("capped", "b")).at_ms
+                return view.need(Connections, ("capped", "b", DPID)).at_ms
 
         until(at_ms, lambda seen: seen > first, "it is written again", 3)
         assert time.monotonic() - began < 1.5

@@ -124,6 +124,23 @@ def test_status_tells_leader_database_and_broken_links(prewire: Prewire) -> None
     prewire.write(ROWS[1])
 
 
+def test_a_packet_is_explained_from_switch_to_switch(prewire: Prewire) -> None:
+    there = Host("02:00:00:00:00:31", SPINE, "eth2")
+    prewire.write(Port(SPINE, "eth2", 2, "02:00:00:00:02:02", up=True), there)
+    prewire.shown(there.mac, "hosts")
+    told = prewire("explain", f"in_port=1,udp,dl_dst={there.mac}", "--switch", "br0").splitlines()
+    assert [line for line in told if line.startswith("switch ")] == [
+        f"switch br0 ({DPID})",
+        f"switch spine ({SPINE})",
+    ]
+    assert "br0: route to spine by port 20 (up1); shown is port 20 (up1)" in told
+    assert told[-1] == "leaves: port 2 of spine"
+    flow = f"table=90,priority=80,dl_dst={there.mac},actions=group:0x60000002"
+    told = prewire("explain", flow, "--switch", "br0").splitlines()
+    assert told[-1] == f"route   to switch spine ({SPINE})"
+    prewire("host", "forget", there.mac)
+
+
 def test_taking_over_another_databases_network(prewire: Prewire) -> None:
     before = prewire.http.get("/v1/status").json()["generation"]
     assert prewire("adopt") == f"database {prewire.database} takes over the network of: no other\n"

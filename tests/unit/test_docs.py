@@ -112,7 +112,7 @@ def test_the_pipeline_page_has_a_section_for_every_table() -> None:
 
 
 def test_no_slot_of_the_example_leads_to_the_draining_container() -> None:
-    (group,) = docs_example.rules().groups
+    group = docs_example.service_group()
     drained = 4
     assert len(group.buckets) == 64
     assert pipeline._bucket(drained) not in group.buckets

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway_lb.admission import PATIENCE_MS, SETTLE_MS, Admission, Answer, Attempt, Verdict
+from gateway_lb.admission import PATIENCE_MS, Admission, Answer, Attempt, Verdict
+from gateway_lb.guarded import SETTLE_MS
 
 NOW = 1_000_000
 SLOTS = (1, 2, 3) * 16
@@ -168,3 +169,78 @@ def test_ten_thousand_clients_that_come_and_go_are_not_remembered_for_ever() -> 
         admitted(made, client(number), now)
         made.counted(1, 0, now + SETTLE_MS)
     assert len(made._settled) < 200
+
+
+# ------------------------------------------------------------------------------ several switches
+
+
+def via(number: int, switch: str) -> Attempt:
+    return Attempt(b"client %d" % number, 1, switch)
+
+
+def test_connections_of_all_switches_are_one_sum() -> None:
+    made = ledger({1: 5}, unused=False)
+    made.counted(1, 2, NOW + SETTLE_MS, "s1")
+    made.counted(1, 2, NOW + SETTLE_MS, "s2")
+    admitted(made, via(1, "s1"), NOW + SETTLE_MS)
+    assert made.admit(via(2, "s2"), SLOTS, NOW + SETTLE_MS) == REFUSE
+    made.counted(1, 1, NOW + SETTLE_MS + 1, "s2")
+    admitted(made, via(2, "s2"), NOW + SETTLE_MS)
+
+
+def test_a_permit_is_settled_by_the_count_of_its_own_switch_alone() -> None:
+    made = ledger({1: 1})
+    admitted(made, via(1, "s1"))
+    made.counted(1, 0, NOW + SETTLE_MS, "s2")
+    assert made.admit(via(2, "s2"), SLOTS, NOW + SETTLE_MS) == REFUSE
+    made.counted(1, 0, NOW + SETTLE_MS, "s1")
+    admitted(made, via(2, "s2"), NOW + SETTLE_MS)
+
+
+def test_a_client_that_appears_at_another_switch_is_settled_by_both() -> None:
+    made = ledger({1: 1})
+    admitted(made, via(1, "s1"))
+    assert made.admit(via(1, "s2"), SLOTS, NOW).again
+    made.passed(via(1, "s2").client, NOW)
+    made.counted(1, 0, NOW + SETTLE_MS, "s1")
+    made.counted(1, 0, NOW + SETTLE_MS - 1, "s2")
+    assert made.admit(via(2, "s1"), SLOTS, NOW + SETTLE_MS) == REFUSE
+    made.counted(1, 0, NOW + SETTLE_MS, "s2")
+    admitted(made, via(2, "s1"), NOW + SETTLE_MS)
+
+
+def test_a_fresh_count_is_awaited_of_every_switch_that_has_counted_before() -> None:
+    made = ledger({1: 3}, unused=False)
+    made.heed(("s1", "s2"))
+    made.counted(1, 1, NOW - 1, "s2")
+    made.counted(1, 0, NOW + SETTLE_MS, "s1")
+    assert made.admit(via(1, "s1"), SLOTS, NOW + SETTLE_MS) == WAIT
+    made.counted(1, 2, NOW + SETTLE_MS, "s2")
+    admitted(made, via(1, "s1"), NOW + SETTLE_MS)
+    assert made.admit(via(2, "s1"), SLOTS, NOW + SETTLE_MS) == REFUSE
+
+
+def test_the_last_word_of_a_switch_that_is_not_connected_stands_after_a_while() -> None:
+    made = ledger({1: 3}, unused=False)
+    made.heed(("s1",))
+    made.counted(1, 2, NOW - 1, "s2")
+    made.counted(1, 0, NOW + SETTLE_MS, "s1")
+    assert made.admit(via(1, "s1"), SLOTS, NOW + PATIENCE_MS) == WAIT
+    later = NOW + PATIENCE_MS + 1
+    admitted(made, via(1, "s1"), later)
+    assert made.admit(via(2, "s1"), SLOTS, later) == REFUSE
+    made.heed(("s1", "s2"))
+    assert made.admit(via(2, "s1"), SLOTS, later) == REFUSE, "connected, and nobody counts there"
+    made.uncounted(1, "s2")
+    admitted(made, via(2, "s1"), later)
+
+
+def test_a_switch_where_nobody_counts_admits_nobody() -> None:
+    made = ledger({1: 5}, unused=False)
+    made.counted(1, 0, NOW + SETTLE_MS, "s1")
+    later = NOW + 100 * PATIENCE_MS
+    assert made.admit(via(1, "s2"), SLOTS, later) == WAIT
+    assert made.admit(via(1, "s2"), SLOTS, later + PATIENCE_MS + 1) == REFUSE
+    admitted(made, via(2, "s1"), later)
+    made.counted(1, 0, later, "s2")
+    admitted(made, via(1, "s2"), later)

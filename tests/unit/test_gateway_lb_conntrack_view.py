@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway_lb.conntrack_view import Tally, due_rows, is_urgent
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections
-from nib.records import Container, Port, Record, Service
+from nib.records import Container, Record, Service
 
 HERE, THERE = f"{1:016x}", f"{2:016x}"
 MAC = "02:00:00:00:00:01"
@@ -124,30 +124,39 @@ def test_a_damaged_line_is_survived(data: st.DataObject) -> None:
 WEB = Service("web", "10.0.0.100", 80, number=1)
 ONE = Container("web", "one", "10.0.0.1", 8080, MAC, iface_id="one", number=7)
 TWO = Container("web", "two", "10.0.0.2", 8080, MAC, iface_id="two", number=8)
-PORTS = (
-    Port(HERE, "p1", 1, MAC, iface_id="one", up=True),
-    Port(THERE, "p1", 1, MAC, iface_id="two", up=True),
-)
+ZONES = {HERE: 5}
 
 
 def holding(*records: Record) -> Mirror:
     view = Mirror()
-    for record in (*PORTS, *records):
+    for record in records:
         view.apply(RowChange(None, record))
     return view
 
 
 def due(counts: Mapping[tuple[int, int], int], *records: Record) -> list[Connections]:
-    return due_rows(counts, {5}, {HERE}, holding(*records), NOW)
+    return due_rows(counts, ZONES, holding(*records), NOW)
 
 
-def row(count: int, age_ms: int = 0) -> Connections:
-    return Connections("web", "one", count, NOW - age_ms)
+def row(count: int, age_ms: int = 0, switch: str = HERE) -> Connections:
+    return Connections("web", "one", count, NOW - age_ms, switch)
 
 
-def test_a_row_for_what_has_connections_in_our_zones_and_is_behind_our_switches() -> None:
+def test_a_row_for_what_has_connections_in_our_zones_wherever_it_is() -> None:
     counts = {(5, 7): 3, (6, 7): 10, (0x8005, 7): 10, (5, 8): 1, (5, 99): 1}
-    assert due(counts, WEB, ONE, TWO) == [row(3)]
+    assert due(counts, WEB, ONE, TWO) == [row(3), replace(row(1), container="two")]
+
+
+def test_a_row_for_each_switch_of_ours_that_has_connections_of_a_container() -> None:
+    counts = {(5, 7): 3, (6, 7): 10}
+    found = due_rows(counts, {HERE: 5, THERE: 6}, holding(WEB, ONE, TWO), NOW)
+    assert found == [row(3), row(10, switch=THERE)]
+
+
+def test_a_switch_writes_by_its_own_rows() -> None:
+    known = (row(3, 1500), row(10, 1500, THERE))
+    found = due_rows({(5, 7): 3}, {HERE: 5, THERE: 6}, holding(WEB, ONE, *known), NOW)
+    assert found == [row(0, switch=THERE)]
 
 
 def test_nothing_for_stateless_services() -> None:
@@ -165,6 +174,8 @@ def test_nothing_for_stateless_services() -> None:
         (row(1, 1000), 2, True),
         (row(2, 99_999), 2, False),
         (row(2, 1000), 0, True),
+        (row(1, 0, THERE), 0, False),
+        (row(1, 0, THERE), 1, True),
     ],
 )
 def test_an_ordinary_count_at_most_every_second(
@@ -172,11 +183,11 @@ def test_an_ordinary_count_at_most_every_second(
 ) -> None:
     stored = (known,) if known else ()
     assert due({(5, 7): count}, WEB, ONE, *stored) == ([row(count)] if is_due else [])
-    assert not is_urgent({HERE}, holding(WEB, ONE, *stored))
+    assert not is_urgent(holding(WEB, ONE, *stored))
 
 
 @pytest.mark.parametrize(
-    ("service", "container", "is_repeated"),
+    ("service", "container", "is_limit"),
     [
         (WEB, replace(ONE, state="draining", drain_until_ms=NOW), True),
         (WEB, replace(ONE, max_connections=5), True),
@@ -186,14 +197,20 @@ def test_an_ordinary_count_at_most_every_second(
     ],
 )
 def test_a_count_that_matters_at_every_change(
-    service: Service, container: Container, is_repeated: bool
+    service: Service, container: Container, is_limit: bool
 ) -> None:
     def is_due(count: int, *known: Connections) -> bool:
         return due({(5, 7): count}, service, container, *known) == [row(count)]
 
     assert is_due(0)
+    assert is_due(0, row(4, 0, THERE)) is is_limit, "a limit needs the word of every switch"
+    assert is_due(1, row(4, 0, THERE))
     assert is_due(2, row(1))
     assert not is_due(2, row(2, 999))
-    assert is_due(2, row(2, 1000)) is is_repeated
-    assert is_urgent({HERE}, holding(service, container))
-    assert not is_urgent({THERE}, holding(service, container))
+    assert is_due(2, row(2, 1000)) is is_limit
+    assert is_urgent(holding(service, container))
+
+
+def test_nothing_is_urgent_in_a_stateless_service() -> None:
+    capped = replace(WEB, mode="stateless", policy="least_inflight")
+    assert not is_urgent(holding(capped, ONE))

@@ -333,6 +333,13 @@ def test_failed_connections_of_a_stateless_service_are_not_known(draft: Draft) -
     assert refused(draft, put_service(replace(STATELESS, ejection=Ejection()))).field == "ejection"
 
 
+def test_locality_keeps_no_client_with_its_container(draft: Draft) -> None:
+    near = replace(WEB, policy="source_affinity", locality="prefer")
+    error = refused(draft, put_service(replace(near, affinity_seconds=60)))
+    assert (error.field, "locality" in error.remedy) == ("affinity_seconds", True)
+    assert put_service(near)(draft).record.locality == "prefer"
+
+
 # ------------------------------------------------------------------------------- canaries, leases
 
 CANARY = Canary("v2", 50, 5)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway_lb.connections import Count
 from gateway_lb.lifecycle import (
     DEFAULT_DRAIN_SECONDS,
     MAX_DRAIN_SECONDS,
@@ -21,7 +22,6 @@ from gateway_lb.lifecycle import (
     safe_to_stop,
 )
 from nib.errors import FieldError
-from nib.observed import Connections
 from nib.records import Container
 
 GIVEN = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:00:01", iface_id="pod-1")
@@ -129,26 +129,22 @@ def test_the_next_deadline_is_the_leases_then_the_drains() -> None:
 GOING = draining(READY, 10_000, 60)
 
 
-def count(open_: int, at_ms: int) -> Connections:
-    return Connections("web", "c1", open_, at_ms)
-
-
 @pytest.mark.parametrize(
     ("container", "connections", "now_ms", "answer"),
     [
         (READY, None, 11_000, False),
-        (READY, count(0, 11_000), 11_000, False),
+        (READY, Count(0, 11_000), 11_000, False),
         (GOING, None, 11_000, None),
-        (GOING, count(1, 10_500), 11_000, False),
-        (GOING, count(0, 10_499), 11_000, False),
-        (GOING, count(0, 10_500), 11_000, True),
-        (GOING, count(3, 69_000), 69_999, False),
-        (GOING, count(3, 69_000), 70_000, True),
+        (GOING, Count(1, 10_500), 11_000, False),
+        (GOING, Count(0, 10_499), 11_000, False),
+        (GOING, Count(0, 10_500), 11_000, True),
+        (GOING, Count(3, 69_000), 69_999, False),
+        (GOING, Count(3, 69_000), 70_000, True),
         (GOING, None, 70_000, True),
     ],
 )
 def test_safe_to_stop(
-    container: Container, connections: Connections | None, now_ms: int, answer: bool | None
+    container: Container, connections: Count | None, now_ms: int, answer: bool | None
 ) -> None:
     assert safe_to_stop(container, connections, now_ms) is answer
 

@@ -18,9 +18,12 @@ from nib.errors import FieldError
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
-from nib.records import Container, Global, Port, Record, Service, SlotTable, Switch
+from nib.records import Container, Global, LocalSlots, Port, Record, Service, SlotTable, Switch
 
 S1 = "00000000000000a1"
+S2 = "00000000000000a2"
+SECOND = Switch(S2, 2, connected=True, applied=9)
+AGENT = Port(S2, "pwh", 9, "02:70:00:00:00:01", f"prewire-health-{S2}", up=True)
 NOW = 1_000_000
 WEB = Service("web", "10.0.0.100", 80, number=1, generation=1)
 C1 = Container(
@@ -39,6 +42,7 @@ EVERYTHING = Service(
     max_connections=1000,
     slow_start_seconds=30,
     panic_percent=20,
+    locality="prefer",
     health=HealthCheck("http", 8081, "/ready", 200, 299, interval_ms=300, rise=1, fall=2),
     ejection=Ejection(30, 7, 2000, 5000, 25),
     canary=Canary("v2", 50, 5, 1000),
@@ -140,8 +144,8 @@ def test_a_container_tells_how_it_stands() -> None:
     assert container_out(C1, view(*rows), NOW) == first
 
 
-def counted(connections: int, at_ms: int) -> Connections:
-    return Connections("web", "c1", connections, at_ms)
+def counted(connections: int, at_ms: int, switch: str = S1) -> Connections:
+    return Connections("web", "c1", connections, at_ms, switch)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +155,13 @@ def counted(connections: int, at_ms: int) -> Connections:
         ((counted(1, NOW),), False),
         ((counted(0, NOW - 20_000),), False),  # before it drained
         ((), None),  # nobody counts
+        ((counted(0, NOW), counted(0, NOW, S2), SECOND), True),
+        ((counted(0, NOW), counted(1, NOW, S2), SECOND), False),
+        ((counted(0, NOW), counted(0, NOW - 20_000, S2), SECOND), False),
+        ((counted(0, NOW), SECOND, AGENT), False),  # that one has not counted yet
+        ((counted(0, NOW), SECOND), True),  # nobody counts there
+        ((counted(0, NOW), counted(0, NOW, S2), replace(SECOND, applied=1)), False),
+        ((counted(0, NOW), LocalSlots("web", S1, (3, 2) * 32)), False),
         ((counted(0, NOW), SlotTable("web", (2,) * 64)), False),
         ((counted(0, NOW), Switch(S1, 1, connected=True, applied=1)), False),
         ((replace(DRAINING, drain_until_ms=NOW - 1),), True),
@@ -164,7 +175,8 @@ def test_safe_to_stop(rows: tuple[Record, ...], safe: bool | None) -> None:
 
 
 def test_progress_of_draining() -> None:
-    told = container_out(DRAINING, view(WEB, DRAINING, counted(4, NOW)), NOW)
+    rows = (WEB, DRAINING, SECOND, counted(1, NOW), counted(3, NOW, S2))
+    told = container_out(DRAINING, view(*rows), NOW)
     assert (told.drain_until_ms, told.seconds_left) == (NOW + 30_000, 30.0)
     assert (told.connections, told.safe_to_stop) == (4, False)
     ready = container_out(C1, view(WEB, C1, counted(0, NOW)), NOW)
@@ -186,3 +198,18 @@ def test_slots_of_a_container_that_is_gone_and_of_nobody() -> None:
     assert told.slots == ["c1", ""]
     empty = slots_out(WEB, view(WEB, C1))
     assert (empty.slots, empty.slots_in_all, empty.containers[0].share) == ([], 0, 0.0)
+
+
+def test_slots_of_clients_of_each_switch() -> None:
+    rows = (
+        replace(WEB, locality="prefer"), C1, C2, SECOND, SlotTable("web", (2, 3) * 32),
+        LocalSlots("web", S2, (3,) * 64), LocalSlots("web", S1, (2, 2, 2, 3) * 16),
+    )  # fmt: skip
+    here, there = slots_out(WEB, view(*rows)).local_slots
+    assert (here.switch, here.slots_in_all, there.switch) == (S1, 64, S2)
+    assert [(each.id, each.slots, each.share) for each in here.containers] == [
+        ("c1", 48, 0.75),
+        ("c2", 16, 0.25),
+    ]
+    assert [(each.id, each.share) for each in there.containers] == [("c2", 1.0)]
+    assert slots_out(WEB, view(WEB, C1)).local_slots == []

@@ -12,7 +12,8 @@ from nib.observed import Ejected, Report
 from nib.records import Container, Global, Port, Record, Service, Switch
 from openflow.text import flow_text
 from openflow.values import merged
-from prewire.explain import ExplainedPacket, explain_flow, explain_packet
+from prewire.explain import ExplainedPacket, explain_packet
+from prewire.explain_flow import explain_flow
 from ryu_apps.compile import compile_state
 from ryu_apps.dealing import next_slots
 

@@ -111,6 +111,6 @@ def test_groups_and_meters_are_there_before_flows_name_them_and_go_after() -> No
 
 
 def test_every_stage_says_what_it_is_for() -> None:
-    names = [name for stages in ORDER for name, _ in stages]
+    names = [(act, name) for act, stages in ORDER.items() for name, _ in stages]
     assert len(names) == len(set(names))
     assert all(names)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gateway_lb.admission import PATIENCE_MS, SETTLE_MS, Answer, Attempt, Verdict
+from gateway_lb.admission import PATIENCE_MS, Answer, Attempt, Verdict
+from gateway_lb.guarded import SETTLE_MS
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections
-from nib.records import Container, Key, Record, Service, SlotTable
+from nib.records import Container, Key, LocalSlots, Record, Service, SlotTable, Switch
 from nib.watch import Batch
 from ryu_apps.punt_admission import Gate
 
@@ -53,8 +54,9 @@ class Database:
             self.view.apply(change)
         self.gate.absorb(Batch(1, taken), self.view, self.now)
 
-    def syn(self, client: int) -> Verdict | None:
-        verdict = self.gate.admit("web", Attempt(b"%d" % client, 1), self.view, self.now)
+    def syn(self, client: int, switch: str = "") -> Verdict | None:
+        attempt = Attempt(b"%d" % client, 1, switch)
+        verdict = self.gate.admit("web", attempt, self.view, self.now)
         self.gate.passed("web", b"%d" % client, self.now)
         return verdict
 
@@ -141,3 +143,71 @@ def test_full_is_said_of_containers_that_are_ready() -> None:
     assert database.gate.is_full("web", database.view)
     database.put(container(1, state="draining"))
     assert not database.gate.is_full("web", database.view)
+
+
+# ------------------------------------------------------------------------------ several switches
+
+ONE, TWO = f"{1:016x}", f"{2:016x}"
+SWITCHES = (Switch(ONE, 1, connected=True), Switch(TWO, 2, connected=True))
+
+
+def counted(open_: int, at_ms: int, switch: str, number: int = 1) -> Connections:
+    return Connections("web", f"c{number}", open_, at_ms, switch)
+
+
+def test_caps_are_of_the_whole_network() -> None:
+    database = Database(CAPPED, container(1), SLOTS, *SWITCHES)
+    at_ms = NOW + SETTLE_MS
+    database.put(counted(1, at_ms, ONE), counted(0, at_ms, TWO))
+    database.now = at_ms
+    assert database.syn(1, TWO) == Verdict(ADMIT, 1)
+    assert database.syn(2, ONE) == Verdict(REFUSE)
+    database.put(counted(0, at_ms + 1, ONE))
+    assert database.syn(2, ONE) == Verdict(ADMIT, 1)
+    assert database.syn(3, TWO) == Verdict(REFUSE)
+
+
+def test_at_the_start_every_switch_with_a_row_is_awaited() -> None:
+    database = Database(CAPPED, container(1), SLOTS, *SWITCHES, counted(1, NOW - 9, TWO))
+    database.now += SETTLE_MS
+    database.put(counted(0, database.now, ONE))
+    assert database.syn(1, ONE) == Verdict(WAIT)
+    database.put(counted(1, database.now, TWO))
+    assert database.syn(1, ONE) == Verdict(ADMIT, 1)
+
+
+def test_a_switch_that_disconnected_holds_nobody_up_for_long() -> None:
+    database = Database(CAPPED, container(1), SLOTS, *SWITCHES, counted(1, NOW - 9, TWO))
+    database.now += PATIENCE_MS + 1
+    database.put(counted(0, database.now, ONE))
+    assert database.syn(1, ONE) == Verdict(REFUSE)
+    database.put(replace(SWITCHES[1], connected=False))
+    assert database.syn(1, ONE) == Verdict(ADMIT, 1)
+    assert database.syn(2, ONE) == Verdict(REFUSE), "what it counted last stands"
+    database.delete(Connections, ("web", "c1", TWO))
+    assert database.syn(2, ONE) == Verdict(ADMIT, 1)
+
+
+def test_a_controller_that_begins_to_lead_trusts_no_count_from_before() -> None:
+    database = Database(CAPPED, *SWITCHES)
+    database.put(container(1), SLOTS)
+    database.now += 10_000
+    database.put(counted(0, database.now - 1, ONE))
+    assert database.syn(1, ONE) == Verdict(ADMIT, 1)
+    database.gate.begin(database.view, database.now)
+    assert database.syn(2, ONE) == Verdict(WAIT)
+    database.now += SETTLE_MS
+    database.put(counted(1, database.now, ONE))
+    assert database.syn(2, ONE) == Verdict(ADMIT, 1)
+    assert database.syn(3, ONE) == Verdict(REFUSE)
+
+
+def test_with_locality_the_switch_s_own_containers_first_and_the_others_when_they_are_full() -> (
+    None
+):
+    database = Database(replace(WEB, locality="prefer"), *SWITCHES)
+    database.put(container(1, cap=1), container(2, cap=1), SlotTable("web", (1, 2) * 32))
+    database.put(LocalSlots("web", ONE, (1,) * 64), LocalSlots("web", TWO, (2,) * 64))
+    assert database.syn(1, TWO) == Verdict(ADMIT, 2)
+    assert database.syn(2, TWO) == Verdict(ADMIT, 1)
+    assert database.syn(3, TWO) == Verdict(REFUSE)

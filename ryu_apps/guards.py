@@ -1,0 +1,43 @@
+"""Whose network a switch is part of: may this database program it?
+
+One of our flows, the marker, carries in its cookie the number of the database that the switch was
+programmed from. A switch that another database programmed is left alone until an operator says that
+this one takes over: else a database that was emptied by mistake would empty the network.
+
+Must not know: connections, sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nib.records import Global
+from openflow.cookies import Kind, is_ours
+from openflow.values import Flow
+
+
+def programmed_from(flows: Iterable[Flow]) -> frozenset[int]:
+    """The numbers of the databases that these flows say they come from."""
+    cookies = (flow.cookie for flow in flows)
+    return frozenset(
+        cookie & 0xFFFF_FFFF
+        for cookie in cookies
+        if cookie & 0xFFFF_FFFF and cookie >> 32 & 0xFF == Kind.BASE and is_ours(cookie)
+    )
+
+
+def objection(flows: Iterable[Flow], database: Global) -> str:
+    """Why this database may not program a switch that holds these flows; "" where it may."""
+    known = {int(each, 16) for each in (database.database, *database.predecessors) if each}
+    strange = min(programmed_from(flows) - known, default=0)
+    if not strange or not database.database:
+        return ""
+    return (
+        f"programmed from database {strange:08x}; this is database {database.database}: "
+        f"`prewire adopt {strange:08x}` lets it take over"
+    )
+
+
+def holds_ours(flows: Iterable[Flow]) -> bool:
+    """Whether any of the flows is prewire's."""
+    return any(is_ours(flow.cookie) for flow in flows)

@@ -1,0 +1,206 @@
+"""prewire as it runs where nothing may fail: a database of three servers, two controllers.
+
+Each process can be killed, stopped and started again. What a test does to them, `repair` undoes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from nib.cluster import EmbeddedCluster
+from prewire import processes
+from prewire.processes import Child
+from prewire.settings import Settings, load
+from tests import commands
+from tests.acceptance.deployment import Deployment, start_controller
+from tests.places import free_ports
+from tests.waiting import until
+from topologies.spec import NetworkSpec
+
+_SETTLED_SECONDS: Final = 30.0
+
+
+@dataclass
+class Controller:
+    """One of the controllers, and how it is started again."""
+
+    settings: Settings
+    log: Path
+    child: Child | None = None
+    stopped: bool = False
+
+    @property
+    def target(self) -> str:
+        """What a bridge connects to."""
+        return f"tcp:{self.settings.controller_host}:{self.settings.controller_port}"
+
+    @property
+    def pid(self) -> int:
+        """Its process; it must run."""
+        assert self.child is not None
+        return self.child.process.pid
+
+    def start(self) -> None:
+        """As a process of its own."""
+        with self.log.open("ab") as output:
+            self.child = start_controller("os-ken", self.settings, output)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self.child is not None
+        self.child.process.kill()
+        self.child.process.wait(10)
+        self.child, self.stopped = None, False
+
+    def stop(self) -> None:
+        """SIGSTOP: it is there, and does nothing."""
+        os.kill(self.pid, signal.SIGSTOP)
+        self.stopped = True
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+        self.stopped = False
+
+    def repair(self) -> None:
+        """Have it run."""
+        if self.stopped:
+            self.go_on()
+        if self.child is None or self.child.process.poll() is not None:
+            self.start()
+
+
+@dataclass
+class FabricDeployment(Deployment):
+    """`controllers` over the database `cluster`."""
+
+    cluster: EmbeddedCluster = field(kw_only=True)
+    controllers: list[Controller] = field(kw_only=True)
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Path,
+        children: list[Child],
+        cluster: EmbeddedCluster,
+        controllers: list[Controller],
+    ) -> None:
+        super().__init__("os-ken", settings, log, children)
+        self.cluster = cluster
+        self.controllers = controllers
+
+    @property
+    def targets(self) -> list[str]:
+        """What every bridge connects to."""
+        return [each.target for each in self.controllers]
+
+    @property
+    def leader(self) -> Controller:
+        """The controller that leads, as the database has it."""
+        name = str(self.status()["leader"])
+        for each in self.controllers:
+            if each.child is not None and name.endswith(f":{each.pid}"):
+                return each
+        raise AssertionError(f"{name!r} leads, and is none of ours")
+
+    @property
+    def standby(self) -> Controller:
+        """The other one."""
+        return next(each for each in self.controllers if each is not self.leader)
+
+    def await_fabric(self, spec: NetworkSpec) -> None:
+        """Return when every switch is connected and up to date, and every link was found."""
+        switches = {switch.dpid_hex16 for switch in spec.switches}
+        between = 2 * sum(link.a in _names(spec) and link.b in _names(spec) for link in spec.links)
+
+        def is_there(status: dict[str, Any]) -> bool:
+            up = {each["dpid"] for each in status["switches"] if each["connected"]}
+            return up >= switches and not status["behind"]
+
+        until(self.status, is_there, f"{len(switches)} switches are up to date", _SETTLED_SECONDS)
+        until(
+            lambda: self.http.get("/v1/links").raise_for_status().json()["items"],
+            lambda links: sum(link["up"] for link in links) == between,
+            f"{between} directions of links are up",
+            _SETTLED_SECONDS,
+        )
+
+    @contextmanager
+    def another_api(self) -> Iterator[httpx.Client]:
+        """Inside the body a second REST server runs on the same database."""
+        own = self.settings.model_copy(update=free_ports("api_port"))
+        environment = commands.environment(own.environment)
+        with self.log.open("ab") as output:
+            child = processes.start("api", ["api"], environment, output)
+        try:
+            with httpx.Client(base_url=own.api_url, timeout=30) as client:
+                until(lambda: _answers(client), bool, "the other REST server answers")
+                yield client
+        finally:
+            processes.stop([child])
+
+    def repair(self) -> None:
+        """Have every process run."""
+        for server in self.cluster.servers:
+            if server.paused:
+                server.resume()
+        self.cluster.start()
+        for each in self.controllers:
+            each.repair()
+        until(lambda: self.status()["leader"], bool, "somebody leads")
+
+    def metrics(self) -> str:
+        """The text of the leader's /metrics."""
+        settings = self.leader.settings
+        url = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"
+        return httpx.get(url).raise_for_status().text
+
+
+def _names(spec: NetworkSpec) -> set[str]:
+    return {switch.name for switch in spec.switches}
+
+
+@contextmanager
+def deployed(directory: Path) -> Iterator[FabricDeployment]:
+    """All processes, with their state in `directory`, ready for switches."""
+    log = directory / "prewire.log"
+    with ExitStack() as stack:
+        cluster = stack.enter_context(EmbeddedCluster(directory / "nib", processes.tied()))
+        given: dict[str, Any] = {"state_dir": directory, "nib": cluster.remote}
+        settings = [load(**given, **free_ports()) for _ in range(2)]
+        output = stack.enter_context(log.open("ab"))
+        children: list[Child] = []
+        stack.callback(processes.stop, children)
+        environment = commands.environment(settings[0].environment)
+        for name in ("api", "node"):
+            children.append(processes.start(name, [name], environment, output))
+        controllers = [Controller(each, log) for each in settings]
+        up = FabricDeployment(settings[0], log, children, cluster, controllers)
+        stack.callback(up.close)
+        stack.callback(lambda: processes.stop([c.child for c in controllers if c.child]))
+        for each in controllers:
+            each.start()
+        until(lambda: _leader(up), bool, f"REST answers and a controller leads; see {log}", 30)
+        yield up
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/v1/status").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _leader(up: FabricDeployment) -> str:
+    try:
+        return str(up.status()["leader"] or "")
+    except httpx.HTTPError:
+        return ""

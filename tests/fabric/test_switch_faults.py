@@ -1,0 +1,178 @@
+"""Links and switches that fail under traffic, and what the network does about it.
+
+What the switches do by themselves is measured while every controller is stopped (SIGSTOP).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from openflow import tables
+from tests.fabric.site import FabricSite
+from tests.waiting import until
+
+PORT = 5353
+Figure = Callable[..., None]
+
+# What a reply may be late for no fault at all: threads of a busy machine.
+NOISE_MS = 30
+
+
+@contextmanager
+def left_alone(site: FabricSite) -> Iterator[None]:
+    """No controller does anything."""
+    for each in site.fabric.controllers:
+        each.stop()
+    try:
+        yield
+    finally:
+        for each in site.fabric.controllers:
+            each.go_on()
+
+
+def learned(site: FabricSite, *hosts: str) -> None:
+    """Have hosts heard, and their flows on every switch."""
+    for host in hosts:
+        target = site.container("c1" if host != "c1" else "c3").address
+        site.net.run(host, ["ping", "-c", "2", "-i", "0.2", "-W", "1", target], 10)
+    macs = {site.net.spec.host(host).mac for host in hosts}
+    until(
+        lambda: {host["mac"] for host in site.hosts()},
+        lambda known: macs <= known,
+        f"{hosts} are known",
+    )
+
+
+def test_a_link_cut_inside_the_switch(site: FabricSite, figure: Figure) -> None:
+    """One way, so that only the switch at the cut has to find another."""
+    learned(site, "client", "c3")
+    c3 = site.container("c3").address
+    with left_alone(site), site.listening("c3", PORT) as heard, site.sending(c3, PORT, "client"):
+        time.sleep(1)
+        site.net.fabric.cut("leaf1", "spine1")
+        time.sleep(1)
+    figure("gap_ms", heard.gap_ms, flows=len(heard.flows))
+    assert len(heard.flows) == 8
+    assert heard.gap_ms <= 50 + NOISE_MS
+
+
+def test_a_spine_lost_inside_the_switches(site: FabricSite, figure: Figure) -> None:
+    """There and back: every leaf sees its own link to the spine go down."""
+    learned(site, "client", "c3")
+    c3 = site.container("c3").address
+    with left_alone(site), site.udp_server("c3", PORT), site.stream(c3, PORT) as stream:
+        time.sleep(1)
+        site.net.fabric.lose("spine1")
+        time.sleep(1)
+    figure("gap_ms", stream.gap_ms, flows=len(stream.flows), lost=stream.lost)
+    assert stream.gap_ms <= 50 + NOISE_MS
+
+
+def test_a_link_cut_that_others_must_know_of(site: FabricSite, figure: Figure) -> None:
+    """The spine has no other way down: the controller turns the other leaves away from it."""
+    learned(site, "client", "c3")
+    c3 = site.container("c3").address
+    with site.udp_server("c3", PORT), site.stream(c3, PORT) as stream:
+        time.sleep(1)
+        site.net.fabric.cut("spine1", "leaf2")
+        time.sleep(2)
+        site.net.fabric.mend("spine1", "leaf2")
+        time.sleep(3)
+    figure("gap_ms", stream.gap_ms, flows=len(stream.flows), lost=stream.lost)
+    assert stream.gap_ms <= 1000
+
+
+def test_established_connections_survive_a_spine(site: FabricSite) -> None:
+    """Over the VIP, with keep-alive and new connections, while a spine goes and comes back."""
+    site.add_service()
+    site.add("c3", "c5", "c7")
+    site.await_slots({"c3": 21, "c5": 21, "c7": 21})
+    with site.load(at_least=1000) as load:
+        time.sleep(0.5)
+        site.net.fabric.lose("spine2")
+        time.sleep(1.5)
+        site.net.fabric.restore("spine2")
+        time.sleep(3)
+    load.assert_none_failed()
+
+
+@pytest.mark.parametrize("switch", ["leaf2", "spine1"])
+def test_a_switch_that_restarts_is_restored(site: FabricSite, figure: Figure, switch: str) -> None:
+    """It comes back empty, with the same ports."""
+    site.add_service()
+    site.add("c3", "c7")
+    site.await_slots({"c3": 32, "c7": 32})
+    began = time.monotonic()
+    site.net.fabric.restart(switch)
+    until(lambda: site.get(8), lambda seen: set(seen) == {"c3", "c7"}, f"{switch} forwards again")
+    figure("seconds", time.monotonic() - began)
+    site.fabric.await_fabric(site.net.spec)
+    flows = site.dump(switch, "dump-flows")
+    assert "table=90" in flows
+
+
+def test_a_full_table_is_told_and_holds_nobody_else_up(site: FabricSite) -> None:
+    """A switch that refuses flows has a problem; the others take what is wanted."""
+    site.add_service()
+    site.add("c3")
+    full = "leaf3"
+    site.limit_flows(full, tables.ENDPOINT.number, 1)
+    try:
+        body = {"address": site.container("c7").address, "port": 8080, "iface_id": "c7"}
+        answer = site.prewire.http.put("/v1/services/web/containers/c7", json=body)
+        assert answer.status_code in (200, 201)
+        told = until(
+            lambda: site.switch(full)["problem"], bool, "leaf3 has a problem", timeout_s=10
+        )
+        assert "TABLE_FULL" in told
+        assert "flow_limit" in told
+        until(lambda: set(site.get(10)), lambda seen: seen == {"c3", "c7"}, "others go on")
+    finally:
+        site.unlimit_flows(full)
+    until(lambda: site.switch(full)["problem"], lambda text: not text, "it is mended", 40)
+    assert set(site.get(10, host="cli3")) == {"c3", "c7"}
+
+
+def test_a_slow_switch_holds_the_others_up_for_a_second_at_most(
+    site: FabricSite, figure: Figure
+) -> None:
+    """Its connection answers after three seconds; the others have the change long before."""
+    site.add_service()
+    site.add("c3")
+    with site.slowed("leaf4", seconds=3):
+        began = time.monotonic()
+        body = {"address": site.container("c5").address, "port": 8080, "iface_id": "c5"}
+        assert site.prewire.http.put("/v1/services/web/containers/c5", json=body).is_success
+        until(lambda: set(site.get(6)), lambda seen: seen == {"c3", "c5"}, "c5 is in use", 10)
+        took = time.monotonic() - began
+    figure("seconds", took)
+    assert took < 2.5
+
+
+def test_a_forged_link_is_no_link(site: FabricSite) -> None:
+    """A host repeats what a switch sent it, and sends what looks like it."""
+    before = site.prewire.http.get("/v1/links").json()["items"]
+    rejected = site.prewire.counter("prewire_lldp_rejected_total")
+    site.forge_lldp("c1")
+    until(
+        lambda: site.prewire.counter("prewire_lldp_rejected_total") - rejected,
+        lambda count: count >= 3,
+        "forged frames are counted",
+    )
+    assert site.prewire.http.get("/v1/links").json()["items"] == before
+
+
+def test_two_switches_with_one_datapath_id(site: FabricSite) -> None:
+    """The one that was there first stays; the other is refused, and its address told."""
+    site.add_service()
+    site.add("c7")
+    with site.double_of("leaf4"):
+        told = until(lambda: site.switch("leaf4")["problem"], bool, "leaf4 has a problem", 15)
+        assert "same datapath id" in told or "another switch" in told
+        assert set(site.get(10, host="cli4")) == {"c7"}
+        assert set(site.get(10)) == {"c7"}
+    until(lambda: site.switch("leaf4")["problem"], lambda text: not text, "it is forgotten", 40)
