@@ -80,6 +80,21 @@ def is_current(target: Target, view: Lookups) -> bool:
     return _target(service, service.health, container, view) == target
 
 
+def has_moved(target: Target, view: Lookups) -> bool:
+    """Whether the target's container is behind another switch now, where an agent checks it.
+
+    What was found of it stands until that agent finds otherwise.
+    """
+    service = view.get(Service, target.service)
+    container = view.get(Container, target.key)
+    if service is None or service.health is None or container is None:
+        return False
+    now = _target(service, service.health, container, view)
+    if now is None or now.switch == target.switch:
+        return False
+    return view.port_with_iface(health_iface(now.switch)) is not None
+
+
 def is_programmed(target: Target, view: Lookups) -> bool:
     """Whether the target's switch leads a check's packets there and its answers back."""
     switch = view.get(Switch, target.switch)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import ovs.poller
 
@@ -29,7 +29,7 @@ from nib.handshake import check_remote, use_poll
 from nib.leadership import Contest, Standing
 from nib.mirror import Mirror
 from nib.records import Global
-from nib.replica import Replica
+from nib.replica import Replica, split_remotes
 from nib.watch import Audience, Batch, BatchCallback, Predicate, Watch, snapshot
 from nib.writer import Committed, Job, Writer
 
@@ -37,19 +37,27 @@ LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+WRITE_SECONDS: Final = 5.0
+CLUSTER_WRITE_SECONDS: Final = 8.0  # a cluster without a leader has one again within four, mostly
+
 
 class Nib:
     """One connection to the database at `remote`, as in `unix:/run/prewire/nib.sock` or
     `tcp:10.0.0.1:6640,tcp:10.0.0.2:6640`; `name` tells connections apart in logs.
 
+    write_timeout_s: how long a change may wait; by default long enough for a cluster's failover.
+
     Use as a context manager, or call `start` and `close`. Every method may be called from any
     thread.
     """
 
-    def __init__(self, remote: str, name: str, *, write_timeout_s: float = 5.0) -> None:
+    def __init__(self, remote: str, name: str, *, write_timeout_s: float | None = None) -> None:
+        several = len(split_remotes(remote)) > 1
         self.remote = remote
         self.name = name
-        self._write_timeout_s = write_timeout_s
+        self._write_timeout_s = write_timeout_s or (
+            CLUSTER_WRITE_SECONDS if several else WRITE_SECONDS
+        )
         self._lock = threading.RLock()
         self._mirror = Mirror()
         self._audience = Audience()
@@ -77,8 +85,8 @@ class Nib:
         use_poll()
         json_stream.install()
         try:
-            check_remote(self.remote, timeout_s)
-            self._start_thread()
+            answering = check_remote(self.remote, timeout_s)
+            self._start_thread(answering)
             if not self._loaded.wait(max(0.0, deadline - time.monotonic())):
                 raise NibUnavailable(self.remote, f"not loaded within {timeout_s} s")
             self._found(deadline)
@@ -142,7 +150,8 @@ class Nib:
         It may run more than once (another process was faster), so it must have no other effect, and
         it must not block. The future holds what it returned or raised; Conflict when the database
         refuses it; NibUnavailable when it could not be sent within `write_timeout_s`, or when the
-        connection was lost before the answer: then the outcome is unknown, and the text says so.
+        connection was lost before the answer and did not come back in that time: then the outcome
+        is unknown, and the text says so.
         """
         future: Future[Committed[T]] = Future()
         job = Job(change, future, deadline=time.monotonic() + self._write_timeout_s)
@@ -234,8 +243,8 @@ class Nib:
             with suppress(BlockingIOError):  # full: a wake-up is under way already
                 self._bell_rope.send(b"\0")
 
-    def _start_thread(self) -> None:
-        self._replica = Replica(self.remote)
+    def _start_thread(self, first: str) -> None:
+        self._replica = Replica(self.remote, first)
         self._writer = Writer(
             self._replica, self._mirror, self._lock, self.remote, self._write_timeout_s
         )

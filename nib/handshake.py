@@ -67,10 +67,11 @@ def check_version(have: str) -> None:
     raise SchemaMismatch(f"{DATABASE} schema {have}", f"schema {want}", remedy)
 
 
-def check_remote(remote: str, timeout_s: float) -> None:
+def check_remote(remote: str, timeout_s: float) -> str:
     """Raise SchemaMismatch when the server at `remote` has no suitable database.
 
-    Keeps trying to connect until `timeout_s` is over, then raises NibUnavailable.
+    Keeps trying to connect until `timeout_s` is over, then raises NibUnavailable. Returns the one
+    of several servers that answered.
     """
     deadline = time.monotonic() + timeout_s
     session = ovs.jsonrpc.Session.open_multiple(split_remotes(remote))
@@ -86,6 +87,7 @@ def check_remote(remote: str, timeout_s: float) -> None:
             )
         schema = _call(session, remote, deadline, "get_schema", [DATABASE])
         check_version(str(schema["version"]))
+        return str(session.get_name())
     finally:
         session.close()
 

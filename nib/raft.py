@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from nib.dbfile import find_tool, is_clustered, run_tool, schema_version
+from nib.dbfile import find_tool, is_clustered, refuse_if_locked, run_tool, schema_version
 from nib.errors import FieldError, SchemaMismatch, ServerError
 from nib.rows import DATABASE, packaged_version, schema_path
 
@@ -90,8 +90,8 @@ def create(db_path: Path, address: str, contents: Path | None = None) -> None:
     """Make the file of a new cluster's first server, whose own address is `address`.
 
     contents: a database to begin with, standing alone or a member's of a cluster that is lost; None
-    = an empty one. Raises ServerError when the file exists or `contents` cannot be read,
-    SchemaMismatch when it has another schema, FieldError for the address.
+    = an empty one. Raises ServerError when the file exists, or `contents` cannot be read or is in
+    use, SchemaMismatch when it has another schema, FieldError for the address.
     """
     check_server_address(address)
     _refuse_existing(db_path)
@@ -100,6 +100,7 @@ def create(db_path: Path, address: str, contents: Path | None = None) -> None:
         return
     if not contents.exists():
         raise ServerError(f"{contents} does not exist", "give a database file")
+    refuse_if_locked(contents)
     with TemporaryDirectory(prefix="prewire-") as scratch:
         alone = _standing_alone(contents, Path(scratch))
         _check_schema(alone, contents)
@@ -195,7 +196,7 @@ def _ask(control: Path, command: str, *arguments: str) -> str:
             "ovs-appctl", _CONTROL_SECONDS, f"--target={control}", command, DATABASE, *arguments
         )
     except ServerError as error:
-        if "unknown cluster" in error.message:
+        if "unknown cluster" in error.message or "not a valid command" in error.message:
             raise NoMember(
                 f"the server of {control.parent} belongs to no cluster",
                 "see whether it stands alone, or has left its cluster",

@@ -57,20 +57,32 @@ def tune(session: Any) -> None:
     session.reconnect.set_probe_interval(interval_ms)
 
 
-class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
-    """The IDL of our schema. `bad_rows` counts rows left out for holding what no record may."""
+def begin_with(session: Any, first: str) -> None:
+    """Have a session that has not begun connect to this one of its servers, then to the others."""
+    session.remotes.sort(key=lambda remote: remote != first)
+    session.next_remote = 0
+    session.pick_remote()
 
-    def __init__(self, remote: str) -> None:
+
+class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
+    """The IDL of our schema. `bad_rows` counts rows left out for holding what no record may.
+
+    first: the server to begin with, of several; the library would begin with any.
+    """
+
+    def __init__(self, remote: str, first: str = "") -> None:
         helper = ovs.db.idl.SchemaHelper(schema_json=packaged_schema())
         helper.register_all()
         super().__init__(remote, helper)  # in a cluster, it connects to the leader only
         tune(self._session)
+        begin_with(self._session, first)
         self.bad_rows = 0
         self._green_sleep = sys.modules["eventlet"].sleep if is_green() else None
         self._dirty: dict[type[Record], set[UUID]] = {kind: set() for kind in RECORD_CLASSES}
         self._known: dict[type[Record], dict[UUID, Record]] = {k: {} for k in RECORD_CLASSES}
         self._uuids: dict[type[Record], dict[Key, UUID]] = {kind: {} for kind in RECORD_CLASSES}
         self._reload = True
+        self._clusters: set[str] = set()
 
     @property
     def loaded(self) -> bool:
@@ -80,9 +92,27 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
     @property
     def is_clustered(self) -> bool:
         """Whether the server is one of a cluster."""
+        return any(row.model == "clustered" for row in self._served())
+
+    def force_reconnect(self) -> None:
+        """IDL hook: try the next server.
+
+        The library never goes back to an earlier place in a cluster's log, for that would be an old
+        state. A cluster that was begun anew is another one, with a log of its own.
+        """
+        clusters = self._served_clusters()
+        if clusters and self._clusters and clusters != self._clusters:
+            self._min_index = 0
+        super().force_reconnect()
+
+    def _served_clusters(self) -> set[str]:
+        return {str(each) for row in self._served() for each in row.cid}
+
+    def _served(self) -> list[Any]:
+        """What the server says of our database: one row, or none before it said anything."""
         tables = self.server_tables
         rows = tables[self._server_db_table].rows.values() if tables else ()
-        return any(row.name == DATABASE and row.model == "clustered" for row in rows)
+        return [row for row in rows if row.name == DATABASE]
 
     @property
     def session_seqno(self) -> int:
@@ -142,6 +172,7 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
             return ()
         if self._reload:
             self._reload = False
+            self._clusters = self._served_clusters()
             for kind, known in self._known.items():
                 self._dirty[kind].update(known)
         inserted: list[RowChange] = []

@@ -20,7 +20,7 @@ from nib.errors import FieldError
 
 SETTING: Final = "tls"
 _REMEDY: Final = "make it as docs/tls.md shows, or correct PREWIRE_TLS"
-_METHOD: Final = re.compile(r"(?:^|[,;])(tcp|ssl):")  # of each of several OVSDB remotes
+_METHOD: Final = re.compile(r"(?:^|[,;])p?(tcp|ssl):")  # of each of several OVSDB remotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +223,9 @@ def _shake_hands(server_context: ssl.SSLContext, client_context: ssl.SSLContext)
             continue
 
 
-class _PassphraseWanted(Exception):
+class _PassphraseWanted(OSError):
     """Without this the library would ask at the terminal."""
 
 
 def _refuse_passphrase() -> str:
-    raise _PassphraseWanted
+    raise _PassphraseWanted("the key has a passphrase")

@@ -9,6 +9,7 @@ Must not know: what the connection carries.
 from __future__ import annotations
 
 import errno
+import logging
 import re
 import socket
 import threading
@@ -21,6 +22,8 @@ from ovs.stream import SSLStream, Stream
 from nib import tls
 from nib.tls import TlsFiles
 
+LOG = logging.getLogger(__name__)
+
 _METHOD: Final = "ssl"
 _PROBE_S: Final = 2.0
 _ECHO: Final = b'{"method":"echo","params":[],"id":"alive"}'
@@ -32,13 +35,22 @@ class TlsStream(SSLStream):  # type: ignore[misc]
     files: ClassVar[TlsFiles | None] = None
     switch_remotes: ClassVar[frozenset[str]] = frozenset()
     _opening: ClassVar[threading.Lock] = threading.Lock()
+    _complaint: ClassVar[str] = ""
     _is_shaking = False
 
     @staticmethod
     def _open(suffix: str, dscp: int) -> Any:
-        with TlsStream._opening:  # the library has one CA for all
-            Stream.ssl_set_ca_cert_file(str(_authority(f"{_METHOD}:{suffix}")))
-            return SSLStream._open(suffix, dscp)
+        authority = _authority(f"{_METHOD}:{suffix}")
+        try:
+            _files().client_context(authority)  # the library would not close the socket it made
+            with TlsStream._opening:  # the library has one CA for all
+                Stream.ssl_set_ca_cert_file(str(authority))
+                opened = SSLStream._open(suffix, dscp)
+        except OSError as error:  # files that are being replaced; it is tried again
+            _complain(f"certificates for {_METHOD}:{suffix}: {tls.reason(error)}")
+            return errno.EACCES, None
+        TlsStream._complaint = ""
+        return opened
 
     def connect(self) -> int:
         """As the library has it; remembers whether the handshake is what is waited for."""
@@ -99,7 +111,17 @@ def complaint(remote: str) -> str:
         return tls.reason(error)
 
 
+def _complain(text: str) -> None:
+    """Once, not with every attempt."""
+    if TlsStream._complaint != text:
+        TlsStream._complaint = text
+        LOG.warning("%s", text)
+
+
 def _authority(remote: str) -> Path:
-    files = TlsStream.files
-    assert files is not None, "use() comes before the first connection"  # noqa: S101
-    return files.switch_ca if remote in TlsStream.switch_remotes else files.ca
+    return _files().switch_ca if remote in TlsStream.switch_remotes else _files().ca
+
+
+def _files() -> TlsFiles:
+    assert TlsStream.files is not None, "use() comes before the first connection"  # noqa: S101
+    return TlsStream.files

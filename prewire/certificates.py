@@ -18,6 +18,7 @@ from prewire.errors import CommandFailed
 
 Kind = Literal["controller", "switch"]
 
+_HOST: Final = "localhost"
 _SECONDS: Final = 60
 
 
@@ -39,16 +40,16 @@ class Authorities:
         """The CA that vouches for controllers, or for switches."""
         return self.directory / f"{kind}ca" / "cacert.pem"
 
-    def issue(self, kind: Kind, target: Path) -> None:
-        """Fill a directory with cert.pem, privkey.pem and the CA of the other side.
+    def issue(self, kind: Kind, target: Path, host: str) -> None:
+        """Fill a directory with cert.pem, privkey.pem and the CA of the other side, cacert.pem.
 
-        That is cacert.pem; a controller's also has switchca.pem.
+        A controller's also gets switchca.pem. host: a DNS name, for clients that compare it.
         """
         target.mkdir(parents=True, exist_ok=True)
-        self._run(target, "req+sign", target.name, kind)
+        self._run(target, "--unique", "req+sign", host, kind)
         for part in ("cert", "privkey"):
-            (target / f"{target.name}-{part}.pem").rename(target / f"{part}.pem")
-        (target / f"{target.name}-req.pem").unlink()
+            (target / f"{host}-{part}.pem").rename(target / f"{part}.pem")
+        (target / f"{host}-req.pem").unlink()
         shutil.copyfile(self.ca("controller"), target / "cacert.pem")
         if kind == "controller":
             shutil.copyfile(self.ca("switch"), target / "switchca.pem")
@@ -86,8 +87,8 @@ def try_out(directory: Path) -> Path:
         raise CertificatesFailed(f"{directory} is not empty; choose another directory")
     authorities = Authorities(directory / "pki")
     authorities.init()
-    authorities.issue("controller", directory)
+    authorities.issue("controller", directory, _HOST)
     switch = directory / "switch"
-    authorities.issue("switch", switch)
+    authorities.issue("switch", switch, _HOST)
     TlsFiles(directory).check()
     return switch

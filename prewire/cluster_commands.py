@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from nib.errors import ServerError
+from nib.tls import check_method
 from prewire import processes, settings, show
 from prewire.command_options import Form
 from prewire.show import Output
@@ -66,6 +67,7 @@ def create(
     from nib import raft
 
     path = state_directory(state_dir) / "nib.db"
+    _check_encrypted(address)
     raft.create(path, address, contents)
     show.lines(
         f"created {path}, of the first server of a cluster; "
@@ -85,8 +87,16 @@ def join(
     from nib import raft
 
     path = state_directory(state_dir) / "nib.db"
+    _check_encrypted(address, *members)
     raft.join(path, address, members)
     show.lines(f"created {path}; start it with `prewire db serve`")
+
+
+def _check_encrypted(*addresses: str) -> None:
+    """Raise FieldError where TLS is on and an address without it, or the other way round."""
+    certificates = settings.load().tls_files
+    for each in addresses:
+        check_method("address", each, certificates)
 
 
 @cluster.command()

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from nib.errors import FieldError
-from nib.tls import server_options
+from nib.tls import check_method, server_options
 from prewire import settings, show
 from prewire.cluster_commands import StateDir, cluster, state_directory
 
@@ -103,13 +103,16 @@ def serve(
     from nib import dbfile, serving
     from nib.handshake import check_version
 
+    certificates = settings.load().tls_files
     for remote in listen or ():
         _check_listen(remote)
+        check_method("listen", remote, certificates)
     files = serving.ServerFiles(state_directory(state_dir))
     serving.check_socket_path(files.socket, "choose a shorter state_dir")
     if not dbfile.is_clustered(files.database):
         check_version(dbfile.schema_version(files.database))
-    certificates = settings.load().tls_files
+    if certificates is not None:
+        certificates.check()
     options = [] if certificates is None else server_options(certificates)
     serving.refuse_second(files)
     command = serving.server_command(files, listen or (), [*options, "-vsyslog:off"])

@@ -26,6 +26,7 @@ from openflow.packet import Packet, parse_packet
 from openflow.tables import EMPTY, table_name
 from openflow.text import actions_text, match_text, port_text
 from openflow.values import Bucket, Flow, Group, Output, Resubmit, SetField
+from prewire.concerned import units_of_packet
 from prewire.explain_ends import ends_of
 from prewire.model import model_of
 
@@ -106,7 +107,7 @@ def switch_for(called: str | None, view: Lookups) -> Switch:
 
 def _journey(packet: Packet, switch: Switch, view: Lookups) -> Journey:
     entry = Place(switch.dpid, packet["in_port"])
-    return model_of(view, entry).send(entry, packet)
+    return model_of(view, units_of_packet(packet, view), entry).send(entry, packet)
 
 
 def _steps(hops: Iterable[Hop], view: Lookups) -> Iterator[ExplainedStep]:

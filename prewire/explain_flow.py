@@ -18,7 +18,8 @@ from openflow.cookies import ROUTE_IDS, Cookie, Kind
 from openflow.parse import parse_flow
 from openflow.text import flow_text
 from openflow.values import Flow, ToGroup, merged
-from ryu_apps.compile import compile_state
+from prewire.concerned import units_of_flow
+from ryu_apps.compile import unit_rules
 from ryu_apps.stations import all_stations
 
 
@@ -40,7 +41,7 @@ def explain_flow(text: str, switch: Switch, view: Lookups) -> ExplainedFlow:
         flow = parse_flow(text)
     except (ValueError, KeyError) as error:
         raise FieldError("flow", str(error), "give one line of ovs-ofctl dump-flows") from None
-    rules = merged(compile_state(view, switch).values())
+    rules = merged(unit_rules(unit, view, switch) for unit in units_of_flow(flow, view))
     wanted = {each.key: each for each in rules.flows}.get(flow.key)
     return ExplainedFlow(
         switch.dpid,

@@ -44,12 +44,13 @@ class Checks:
         self._writes: dict[Key, Future[Any]] = {}
 
     def set(self, wanted: Mapping[Key, Target]) -> None:
-        """Check exactly these. What is checked differently from now on is not known any more."""
+        """Check exactly these. What is checked differently from now on is not known any more,
+        unless it has moved to another switch and is checked there."""
         for key, (target, task) in list(self._tasks.items()):
             if wanted.get(key) != target:
                 task.cancel()
                 del self._tasks[key]
-                self._write(key, _forgotten(key))
+                self._write(key, _forgotten(target))
         for key, target in wanted.items():
             if key not in self._tasks:
                 self._begin(target)
@@ -129,10 +130,10 @@ def _found(target: Target, row: Health) -> Callable[[Draft], None]:
     return change
 
 
-def _forgotten(key: Key) -> Callable[[Draft], None]:
+def _forgotten(target: Target) -> Callable[[Draft], None]:
     def change(draft: Draft) -> None:
-        if draft.get(Health, key) is not None:
-            draft.delete(Health, key)
+        if draft.get(Health, target.key) is not None and not health.has_moved(target, draft):
+            draft.delete(Health, target.key)
 
     return change
 

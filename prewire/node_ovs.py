@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from nib.tls_stream import tool_options
 from prewire.errors import CommandFailed
 from prewire.settings import Settings
 
@@ -102,7 +103,8 @@ class OpenVSwitch:
         return self._call("dpctl/dump-conntrack", "-m", datapath, *chosen)
 
     def _vsctl(self, *arguments: str) -> str:
-        command = ["ovs-vsctl", f"--timeout={_TIMEOUT_S}", f"--db={self._remote}", *arguments]
+        options = [f"--timeout={_TIMEOUT_S}", f"--db={self._remote}", *tool_options(self._remote)]
+        command = ["ovs-vsctl", *options, *arguments]
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

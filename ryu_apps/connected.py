@@ -17,9 +17,9 @@ class Connected:
     """A switch that is connected; its session begins when its row and features are known.
 
     applied: the generation it acknowledged last; audit: the request that a read-back under way
-    answers; began: when the oldest change under way came in (monotonic seconds); usable: it holds
-    what packets need that are led through it; held: why it is left alone; double: another claims to
-    be this one.
+    answers; audited: the last that was answered; began: when the oldest change under way came in
+    (monotonic seconds); usable: it holds what packets need that are led through it; held: why it is
+    left alone; double: another claims to be this one.
     """
 
     dpid: str
@@ -28,6 +28,7 @@ class Connected:
     session: Session | None = None
     applied: int = 0
     audit: int | None = None
+    audited: int = 0
     began: float | None = None
     usable: bool = False
     held: str = ""

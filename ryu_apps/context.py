@@ -47,6 +47,11 @@ class ControllerSettings(BaseSettings):
     stats_seconds: float = Field(
         default=5.0, gt=0, description="how often switches' counters are read"
     )
+    audit_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="how often each switch is read back for rules that somebody changed; 0: never",
+    )
     tick_ms: int = Field(
         default=50,
         ge=10,

@@ -68,6 +68,11 @@ class Totals(Generic[K]):
         self._last: dict[K, tuple[int, ...]] = {}
         self._totals: dict[K, tuple[int, ...]] = {}
 
+    def begin(self, key: K, values: tuple[int, ...]) -> None:
+        """Count from this reading on, whatever the counters grew before it."""
+        self._totals.setdefault(key, (0,) * len(values))
+        self._last[key] = values
+
     def read(self, key: K, values: tuple[int, ...]) -> None:
         """A new reading of the counters of `key`."""
         last = self._last.get(key, (0,) * len(values))

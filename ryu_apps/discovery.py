@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gateway_lb.placement import port_called
 from nib.draft import Draft
+from nib.mirror import RowChange
 from nib.records import Link, Port, Switch
 from nib.watch import Batch
 from openflow import tables
@@ -91,6 +93,8 @@ class Discovery(framework.App):  # type: ignore[misc]
         ports = {row.switch for row in gone if isinstance(row, Port)}
         if links or switches or ports:
             self._mailbox.post(lambda: self._rewrite(links, switches, ports))
+        for dpid in filter(None, map(_programmed, batch.changes)):
+            self._mailbox.post(partial(self._prober.retry, dpid))
 
     @on(ofp_event.EventOFPStateChange, [MAIN, DEAD])
     def _heard_state(self, event: Any) -> None:
@@ -236,6 +240,14 @@ class Discovery(framework.App):  # type: ignore[misc]
             stored = view.get(Link, link.key)
         if stored != self._prober.link_from(end):
             self._save_link(end)
+
+
+def _programmed(change: RowChange) -> str:
+    """The switch that has come to hold its flows; "" for any other change."""
+    before, after = change.old, change.new
+    if not isinstance(after, Switch) or not after.applied:
+        return ""
+    return "" if isinstance(before, Switch) and before.applied else after.dpid
 
 
 def _link_is(end: End, link: Link | None) -> Callable[[Draft], object]:

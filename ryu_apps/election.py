@@ -60,7 +60,7 @@ class Candidate:
         self._highest = 0  # epoch ever seen
         self._claiming = False
         self._may_at_once = False  # the lock came free, and nobody has shown life since
-        self._again = False  # claim anew: we led, and only a switch knows better
+        self._again = False  # claim anew: we led, and only a switch knows a later epoch
         self._heard = self._ticked = self._beaten = now
         self._gave_way = self._reclaimed = now - LEASE_SECONDS
         self._was_connected = False
@@ -138,7 +138,9 @@ class Candidate:
     def _may_claim(self, now: float) -> bool:
         if self._again or now - self._heard >= LEASE_SECONDS:
             return True
-        return self._standing.locked and (self._may_at_once or not self._is_anothers())
+        if not self._standing.locked or now - self._reclaimed < LEASE_SECONDS:
+            return False
+        return self._may_at_once or not self._is_anothers()
 
     def _claim(self, now: float) -> Claim:
         if self._again:

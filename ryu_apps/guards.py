@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from nib.mirror import RowChange
 from nib.records import Global
 from openflow.cookies import Kind, is_ours
 from openflow.values import Flow
@@ -36,6 +37,14 @@ def objection(flows: Iterable[Flow], database: Global) -> str:
         f"programmed from database {strange:08x}; this is database {database.database}: "
         f"`prewire adopt {strange:08x}` lets it take over"
     )
+
+
+def is_replacement(change: RowChange) -> bool:
+    """Whether a change says that another database is in the place of the one we knew."""
+    old, new = change.old, change.new
+    if not isinstance(old, Global) or not old.database:
+        return False
+    return not isinstance(new, Global) or new.database != old.database
 
 
 def holds_ours(flows: Iterable[Flow]) -> bool:

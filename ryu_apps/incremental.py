@@ -145,6 +145,9 @@ class Incremental:
     def _mark(self, change: RowChange) -> None:
         """What is said of a container makes its service due, unless nothing but its time is new."""
         record = change.record
+        if isinstance(record, Switch) and _is_readable(change.old) != _is_readable(change.new):
+            affine = (each for each in self.view.all(Service) if each.affinity_seconds)
+            self._due.update(service.name for service in affine)
         if isinstance(record, Connections) and _open(change.old) == _open(change.new):
             return
         if isinstance(record, Report | Health | Connections | Ejected):
@@ -188,16 +191,28 @@ class Incremental:
         if not affinity_ms:
             self._activity.forget(name)
             return frozenset()
-        return self._activity.pinned(name, len(held.slots) if held else 0, affinity_ms, now_ms)
+        slots, switches = len(held.slots) if held else 0, self._connected()
+        return self._activity.pinned(name, slots, affinity_ms, now_ms, switches=switches)
 
     def _next_ms(self, name: str, next_ms: int | None, now_ms: int) -> int | None:
         affinity_ms = self._affinity_ms(name)
-        release_ms = self._activity.release_ms(name, affinity_ms, now_ms) if affinity_ms else None
+        release_ms = None
+        if affinity_ms:
+            switches = self._connected()
+            release_ms = self._activity.release_ms(name, affinity_ms, now_ms, switches=switches)
         return min((ms for ms in (next_ms, release_ms) if ms is not None), default=None)
+
+    def _connected(self) -> frozenset[str]:
+        """The switches whose counters can be read."""
+        return frozenset(each.dpid for each in self.view.all(Switch) if _is_readable(each))
 
     def _affinity_ms(self, name: str) -> int:
         service = self.view.get(Service, name)
         return 0 if service is None else service.affinity_seconds * 1000
+
+
+def _is_readable(record: object) -> bool:
+    return isinstance(record, Switch) and record.connected and not record.problem
 
 
 def _open(record: object) -> int | None:

@@ -8,6 +8,7 @@ Must not know: what the rules mean, the database.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -47,11 +48,12 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class AskedRole:
-    """A role request under way."""
+    """A role request under way, since a time (monotonic seconds)."""
 
     xid: int
     role: int
     epoch: int
+    at: float
 
 
 class Link:
@@ -87,7 +89,7 @@ class Link:
 
     def ask_role(self, role: int, epoch: int) -> None:
         """Ask for a role; an older request counts no more."""
-        self.asked_role = AskedRole(next(self._xids), role, epoch)
+        self.asked_role = AskedRole(next(self._xids), role, epoch, time.monotonic())
         self.send(role_request(self.asked_role.xid, role, epoch))
 
     def reset(self) -> None:
@@ -99,14 +101,13 @@ class Link:
         """Which batch is not acknowledged yet; None: none."""
         return None if self._batch is None else self._batch.barrier
 
-    def read_back(self) -> None:
-        """Ask for all that the switch holds."""
+    def read_back(self, *requests: Callable[[int], bytes]) -> None:
+        """Ask for all that the switch holds, or for what these requests, given ids, ask for."""
+        asked = requests or (wire.flows_request, wire.groups_request, wire.meters_request)
         self._read = ReadBackResult()
-        xids = [next(self._xids) for _ in range(3)]
+        xids = {next(self._xids): request for request in asked}
         self._requests = set(xids)
-        self.send(
-            wire.flows_request(xids[0]), wire.groups_request(xids[1]), wire.meters_request(xids[2])
-        )
+        self.send(*(request(xid) for xid, request in xids.items()))
 
     def ask_counters(self, group_ids: Iterable[int]) -> None:
         """Ask for the counters of these groups."""

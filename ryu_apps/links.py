@@ -146,6 +146,12 @@ class Links:
         switch.names = {port.end.name: port for port in ports.values()}
         return self._end_without_ports(dpid)
 
+    def retry(self, dpid: str, now: float) -> None:
+        """A switch has come to hand over probes: what it did not before is sent anew."""
+        switch = self._switches.get(dpid)
+        for port in switch.ports.values() if switch else ():
+            port.due, port.quick = min(port.due, now), _QUICK_PROBES
+
     def disconnected(self, dpid: str) -> None:
         """A switch's connection ended; its links stay."""
         self._switches.pop(dpid, None)
@@ -155,8 +161,6 @@ class Links:
         if dpid in self._switches:
             return []
         return self._end(end for end, known in self._links.items() if dpid in _dpids(end, known))
-
-    # ------------------------------------------------------------------ probes
 
     def probes(self, now: float) -> dict[str, list[Probe]]:
         """What to send now, by switch: these probes, and a barrier behind them."""
@@ -192,7 +196,9 @@ class Links:
 
     def heard(self, probe: Probe, dpid: str, number: int, now: float) -> Heard:
         """A genuine probe arrived at a port of a switch."""
-        sender, receiver = self._port(probe.dpid, probe.port), self._port(dpid, number)
+        nowhere = _Switch()
+        sender = self._switches.get(probe.dpid, nowhere).ports.get(probe.port)
+        receiver = self._switches.get(dpid, nowhere).ports.get(number)
         sent = sender.probes.get(probe.sequence) if sender else None
         if sender is None or receiver is None or sent is None or now - sent.sent > self._fresh_s:
             return Heard("stale")
@@ -232,8 +238,6 @@ class Links:
             receiver.due, receiver.quick = now, _QUICK_PROBES
         return Heard("", new, tuple(ended))
 
-    # ------------------------------------------------------------------
-
     def _is_probed(self, port: _Port, now: float) -> bool:
         """Whether a port that is due is for probing; one that is claimed is looked at again."""
         if port.end in self._links or not self._is_claimed(port.end):
@@ -266,10 +270,6 @@ class Links:
             if sequence > known.newest and sent.out is not None and sent.out <= until
         ]
         return len(lost) >= _LOST_PROBES
-
-    def _port(self, dpid: str, number: int) -> _Port | None:
-        switch = self._switches.get(dpid)
-        return None if switch is None else switch.ports.get(number)
 
     def _arriving(self, end: End) -> list[End]:
         """The ports whose links arrive at a port."""

@@ -61,6 +61,19 @@ class Measures:
             switch,
             registry=registry,
         )
+        self.read_backs = Counter(
+            "prewire_switch_read_backs_total",
+            "Times that the switch was read back by the clock, to its end.",
+            switch,
+            registry=registry,
+        )
+        self.repaired = Counter(
+            "prewire_repaired_rules_total",
+            "Rules that a read-back found otherwise than wanted, and that were put right: missing "
+            "or altered ones, and alien ones with prewire's cookie or ids.",
+            ["switch", "kind"],
+            registry=registry,
+        )
         self.programming = Histogram(
             "prewire_programming_seconds",
             "Time a change takes, by stage: queued (until the controller takes it up), compile, "

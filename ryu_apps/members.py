@@ -22,6 +22,7 @@ from openflow.values import Rules
 from ryu_apps import framework, guards, reports, rows
 from ryu_apps.audits import Audits
 from ryu_apps.connected import Connected
+from ryu_apps.diff import Installed
 from ryu_apps.incremental import Incremental
 from ryu_apps.link import Link
 from ryu_apps.lockstep import LATE_SECONDS, Lockstep, Steps
@@ -50,6 +51,7 @@ class Outside:
     mailbox: Mailbox
     status: StatusWriter
     measures: Measures
+    audit_seconds: float
 
 
 class Members:
@@ -64,12 +66,18 @@ class Members:
         self._state = state
         self._seen: set[str] = set()  # in this term
         self._lockstep = Lockstep()
-        self.audits = Audits(state.view, self.connected, outside.status)
+        self.audits = Audits(
+            state.view, self.connected, outside.status, outside.measures, self._repair
+        )
+        self.audits.start(outside.mailbox, outside.audit_seconds)
 
     # ------------------------------------------------------------------ they come and go
 
     def connect(self, link: Link) -> None:
-        """A switch took us as its master."""
+        """A switch took us as its master; again, where another was meanwhile."""
+        known = self.connected.get(link.dpid)
+        if known is not None and known.link is link and known.usable:
+            self._seen.discard(link.dpid)  # it is as usable as the database says
         self.disconnect(link, noted=False)
         self._status.forget(("switch", link.dpid))
         self.connected[link.dpid] = Connected(link.dpid, link)
@@ -168,8 +176,7 @@ class Members:
             self.audits.read(connected, result)
             return
         flows = result.installed.flows.values()
-        database = self._state.view.get(Global, ())
-        connected.held = guards.objection(flows, database) if database else ""
+        connected.held = guards.objection(flows, self._state.view.need(Global, ()))
         if connected.usable and not guards.holds_ours(flows):
             connected.usable = False  # it lost all while nobody led
             self.note(connected)
@@ -185,6 +192,10 @@ class Members:
         if connected.session is not None and refused is not None:
             self._carry(self._lockstep.acknowledged(connected.dpid, refused))
 
+    def _repair(self, dpid: str, holds: Installed) -> None:
+        """A switch that rests does not hold what it should."""
+        self._carry(self._lockstep.read(dpid, holds))
+
     def _carry(self, steps: Steps) -> None:
         """Do what is next."""
         for dpid, step in steps:
@@ -193,6 +204,7 @@ class Members:
                 continue
             match step:
                 case ReadBack():
+                    connected.audit = None  # its read-back, if any, is overtaken
                     connected.link.read_back()
                 case Program(batch):
                     self._program(connected, batch)

@@ -14,8 +14,10 @@ before what points at it, and goes after it. A batch is sent at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import groupby
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from openflow import tables
@@ -24,7 +26,6 @@ from openflow.values import Ct, Flow, Group
 from ryu_apps.diff import Changes
 
 Batch = tuple[Changes, ...]
-Stage = Callable[[Changes], Changes]
 
 
 class Act(IntEnum):
@@ -51,6 +52,9 @@ class Part(NamedTuple):
     batch: Batch
 
 
+# Flows that packets come to before this table are entries: they begin what it goes on with.
+_ENTRIES_END: Final = tables.SERVICE.number
+
 # Acts of one switch alone that need no acknowledgement between them: barriers are enough.
 _TOGETHER: Final = {Act.MAKE: 0, Act.ROUTE: 0, Act.ENTER: 0, Act.TURN: 1, Act.BREAK: 2}
 
@@ -62,67 +66,90 @@ def _depth(flow: Flow) -> float:
     where they come back. So replies are restored before anything is sent to a container's new
     address.
     """
-    back = [action.table for action in flow.actions if isinstance(action, Ct)]
-    return next((table - 0.5 for table in back if table is not None), flow.table)
+    for action in flow.actions:
+        if isinstance(action, Ct) and action.table is not None:
+            return action.table - 0.5
+    return flow.table
 
 
-def _is_entry(flow: Flow) -> bool:
-    """Whether a flow begins what the SERVICE table goes on with."""
-    return _depth(flow) < tables.SERVICE.number
+@dataclass(slots=True)
+class _Sorted:
+    """Changes, and their flows by when they are put or deleted."""
+
+    changes: Changes
+    made: list[Flow] = field(default_factory=list)  # new, deepest first, as all that are put
+    ways: list[Flow] = field(default_factory=list)
+    altered: list[Flow] = field(default_factory=list)
+    entered: list[Flow] = field(default_factory=list)
+    left: list[Flow] = field(default_factory=list)  # entries that go, as all deepest last
+    gone: list[Flow] = field(default_factory=list)
+
+    def groups(self, *, route: bool) -> Changes:
+        """Groups that change: ways to other switches, or all others."""
+        groups = self.changes.modify_groups
+        chosen = tuple(group for group in groups if (group.group_id in ROUTE_IDS) is route)
+        return Changes(modify_groups=chosen)
 
 
-def _act_of(flow: Flow, changes: Changes) -> Act:
-    """When a flow is put."""
-    overwrites = flow.key in changes.overwritten
-    if flow.table == tables.FORWARD.number:
-        return Act.ROUTE if overwrites else Act.MAKE
-    return Act.ENTER if overwrites or _is_entry(flow) else Act.MAKE
+def _sorted(changes: Changes) -> _Sorted:
+    found = _Sorted(changes)
+    put = [(_depth(flow), flow) for flow in changes.put_flows]
+    for depth, flow in sorted(put, key=itemgetter(0), reverse=True):
+        overwrites = flow.key in changes.overwritten
+        if depth < _ENTRIES_END:
+            found.entered.append(flow)
+        elif not overwrites:
+            found.made.append(flow)
+        elif flow.table == tables.FORWARD.number:
+            found.ways.append(flow)
+        else:
+            found.altered.append(flow)
+    deleted = [(_depth(flow), flow) for flow in changes.delete_flows]
+    for depth, flow in sorted(deleted, key=itemgetter(0)):
+        (found.left if depth < _ENTRIES_END else found.gone).append(flow)
+    return found
 
 
-def _put(changes: Changes, act: Act, *, entry: bool) -> Changes:
-    """The flows of an act, those that packets come to last first."""
-    flows = (flow for flow in changes.put_flows if _act_of(flow, changes) is act)
-    chosen = (flow for flow in flows if _is_entry(flow) is entry)
-    return Changes(put_flows=tuple(sorted(chosen, key=_depth, reverse=True)))
+def _put(flows: list[Flow]) -> Changes:
+    return Changes(put_flows=tuple(flows))
 
 
-def _deleted(changes: Changes, *, entry: bool) -> Changes:
-    flows = tuple(flow for flow in changes.delete_flows if _is_entry(flow) is entry)
-    return Changes(delete_flows=tuple(sorted(flows, key=_depth)))
+def _delete(flows: list[Flow]) -> Changes:
+    return Changes(delete_flows=tuple(flows))
 
 
-def _turned(changes: Changes, *, route: bool) -> Changes:
-    groups = changes.modify_groups
-    chosen = tuple(group for group in groups if (group.group_id in ROUTE_IDS) is route)
-    return Changes(modify_groups=chosen)
-
+Stage = Callable[[_Sorted], Changes]
 
 # The stages of each act, in their order.
 ORDER: Final[dict[Act, tuple[tuple[str, Stage], ...]]] = {
     Act.MAKE: (
         (
             "new meters and groups, which flows may name",
-            lambda c: Changes(
-                add_groups=c.add_groups, add_meters=c.add_meters, modify_meters=c.modify_meters
+            lambda s: Changes(
+                add_groups=s.changes.add_groups,
+                add_meters=s.changes.add_meters,
+                modify_meters=s.changes.modify_meters,
             ),
         ),
-        ("new flows that packets come to later", lambda c: _put(c, Act.MAKE, entry=False)),
+        ("new flows that packets come to later", lambda s: _put(s.made)),
     ),
     Act.ROUTE: (
-        ("ways to other switches", lambda c: _turned(c, route=True)),
-        ("ways to stations", lambda c: _put(c, Act.ROUTE, entry=False)),
+        ("ways to other switches", lambda s: s.groups(route=True)),
+        ("ways to stations", lambda s: _put(s.ways)),
     ),
     Act.ENTER: (
-        ("flows that packets come to later", lambda c: _put(c, Act.ENTER, entry=False)),
-        ("flows packets enter by", lambda c: _put(c, Act.ENTER, entry=True)),
+        ("flows that packets come to later", lambda s: _put(s.altered)),
+        ("flows packets enter by", lambda s: _put(s.entered)),
     ),
-    Act.TURN: (("groups that choose among what is there", lambda c: _turned(c, route=False)),),
+    Act.TURN: (("groups that choose among what is there", lambda s: s.groups(route=False)),),
     Act.BREAK: (
-        ("entries that are gone", lambda c: _deleted(c, entry=True)),
-        ("flows nothing points at", lambda c: _deleted(c, entry=False)),
+        ("entries that are gone", lambda s: _delete(s.left)),
+        ("flows nothing points at", lambda s: _delete(s.gone)),
         (
             "groups and meters nothing names",
-            lambda c: Changes(delete_groups=c.delete_groups, delete_meters=c.delete_meters),
+            lambda s: Changes(
+                delete_groups=s.changes.delete_groups, delete_meters=s.changes.delete_meters
+            ),
         ),
     ),
 }
@@ -133,8 +160,9 @@ def phases(changes: Changes) -> list[Part]:
     if not len(changes):
         return []
     found = []
+    in_order = _sorted(changes)
     for act, stages in ORDER.items():
-        batch = tuple(stage(changes) for _, stage in stages)
+        batch = tuple(stage(in_order) for _, stage in stages)
         parts = _by_hops(batch) if act is Act.ROUTE else {0: batch}
         found += [Part(When(act, hops), _full(parts[hops])) for hops in sorted(parts)]
     return [part for part in found if part.batch]

@@ -1,8 +1,8 @@
 """The app that watches what becomes of connections, and leaves out containers that fail them.
 
-For every service with passive ejection: once a window the counters of its containers' flows are
-read in all switches, and `gateway_lb.ejection` judges them. Its judgement becomes Ejected rows,
-which deal slots anew like any other row about a container.
+For every service with passive ejection, while this controller leads: once a window the counters of
+its containers' flows are read in all switches, and `gateway_lb.ejection` judges them. Its judgement
+becomes Ejected rows, which deal slots anew like any other row about a container.
 
 Must not know: what a failure is, how slots are dealt.
 """
@@ -59,6 +59,7 @@ class Outcomes(framework.App):  # type: ignore[misc]
     def __init__(self, *args: Any, controller: ControllerContext, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._nib: Nib = controller.nib
+        self._leadership = controller.leadership
         self._ejections = controller.measures.ejections
         self._mailbox = Mailbox("outcomes")
         self._status = StatusWriter(self._nib, self._mailbox)
@@ -94,11 +95,18 @@ class Outcomes(framework.App):  # type: ignore[misc]
     def _state(self, datapath: Any, state: str) -> None:
         dpid = f"{datapath.id or 0:016x}"
         if state == MAIN:
+            self._left(dpid)
             self._datapaths[dpid] = datapath
         elif self._datapaths.get(dpid) is datapath:
-            del self._datapaths[dpid]
-            for service in self._rounds.left(dpid):
-                self._judge(service)
+            self._left(dpid)
+
+    def _left(self, dpid: str) -> None:
+        """A switch is gone, or has a newer connection: it answers no question from before."""
+        self._datapaths.pop(dpid, None)
+        for known in self._services.values():
+            known.tallies.left(dpid)
+        for service in self._rounds.left(dpid):
+            self._judge(service)
 
     def _begin(self, name: str) -> None:
         """A service has ejection, since now or before."""
@@ -107,7 +115,10 @@ class Outcomes(framework.App):  # type: ignore[misc]
             self._window(name)
 
     def _window(self, name: str) -> None:
-        """A window is over: read the counters, unless the last reading is still under way."""
+        """A window is over: read the counters, unless the last reading is still under way.
+
+        A switch that does not answer keeps nobody from being judged by the others.
+        """
         with self._nib.view() as view:
             service = view.get(Service, name)
             questions = list(_questions(name, view))
@@ -116,7 +127,16 @@ class Outcomes(framework.App):  # type: ignore[misc]
             del self._services[name]
             return
         self._mailbox.after(service.ejection.window_ms / 1000, partial(self._window, name))
-        if not self._rounds.is_open(name, time.monotonic()):
+        if not self._leadership.leading:
+            self._rounds.end(name)
+            self._services[name] = _Watched()
+            return
+        late = self._rounds.late(name, time.monotonic())
+        for dpid in late:
+            self._services[name].tallies.left(dpid)
+        if late:
+            self._judge(name)
+        if not self._rounds.is_open(name):
             self._ask(name, questions)
 
     def _ask(self, name: str, questions: list[tuple[int, int]]) -> None:
@@ -140,7 +160,7 @@ class Outcomes(framework.App):  # type: ignore[misc]
             self._judge(asker)
 
     def _judge(self, name: str) -> None:
-        """All switches have answered."""
+        """All switches have answered that will."""
         known, now = self._services[name], now_ms()
         with self._nib.view() as view:
             service = view.get(Service, name)

@@ -19,7 +19,7 @@ from openflow.values import Output
 from ryu_apps import lldp, wire
 from ryu_apps.discovery_measures import LinkMeasures
 from ryu_apps.framework import port_name
-from ryu_apps.links import End, Links
+from ryu_apps.links import FRESH_SECONDS, End, Links
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.ports import is_up
 from ryu_apps.punt_wire import CONTROLLER, packet_out
@@ -57,6 +57,7 @@ class Prober:
         self._links = Links(interval_s, is_claimed)
         self._key = secrets.token_bytes(lldp.KEY_BYTES)
         self._term: object | None = None
+        self._began = 0.0
         self._macs: dict[str, dict[int, str]] = {}
         self._barriers: dict[int, str] = {}
         self._count = itertools.count()
@@ -65,9 +66,10 @@ class Prober:
     def begin(self, links: Iterable[Link]) -> None:
         """Begin to probe, from the links that the database has."""
         self._key = secrets.token_bytes(lldp.KEY_BYTES)
-        self._barriers.clear()
+        self._barriers = {}
         self._term = object()
-        self._ended(self._links.begin(links, time.monotonic()))
+        self._began = time.monotonic()
+        self._ended(self._links.begin(links, self._began))
         self._tick(self._term)
 
     def end(self) -> None:
@@ -89,6 +91,10 @@ class Prober:
         self._macs[dpid] = {port.port_no: port.hw_addr for port in up}
         names = {port.port_no: port_name(port) for port in up}
         self._ended(self._links.ports(dpid, names, time.monotonic()))
+
+    def retry(self, dpid: str) -> None:
+        """A switch has come to hold its flows."""
+        self._links.retry(dpid, time.monotonic())
 
     def disconnected(self, dpid: str) -> None:
         """A switch's connection ended."""
@@ -116,11 +122,14 @@ class Prober:
         """An LLDP frame came in by a port of a switch."""
         if self._term is None:
             return
+        now = time.monotonic()
         probe = lldp.read(frame, self._key)
         if isinstance(probe, str):
-            self._reject(probe, dpid, number)
+            # what the leader before sent may still be under way
+            is_old = probe == "forged" and now - self._began < FRESH_SECONDS
+            self._reject("stale" if is_old else probe, dpid, number)
             return
-        heard = self._links.heard(probe, dpid, number, time.monotonic())
+        heard = self._links.heard(probe, dpid, number, now)
         if heard.refused:
             self._reject(heard.refused, dpid, number)
         self._ended(heard.ended)
@@ -147,7 +156,7 @@ class Prober:
 
     def _reject(self, reason: str, dpid: str, number: int) -> None:
         self._measures.rejected.labels(dpid, reason).inc()
-        # others may speak LLDP; a probe from before this leader's term looks forged
+        # others may speak LLDP
         if reason != "foreign" and self._complaints.allows((dpid, number), time.monotonic()):
             LOG.warning("no link: %s LLDP at port %d of switch %s", reason, number, dpid)
 

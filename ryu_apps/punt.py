@@ -61,6 +61,10 @@ class _Came:
         return f"{self.datapath.id:016x}"
 
 
+# Where packets go to the controller that are about a service.
+_OF_SERVICES: Final = {tables.SERVICE.number, tables.EMPTY.number, tables.ENDPOINT.number}
+
+
 class Punt(framework.App):  # type: ignore[misc]
     """See the module."""
 
@@ -70,6 +74,7 @@ class Punt(framework.App):  # type: ignore[misc]
     def __init__(self, *args: Any, controller: ControllerContext, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._nib = controller.nib
+        self._leadership = controller.leadership
         self._measures = PuntMeasures(controller.registry)
         self._mailbox = Mailbox("punt")
         self._demands = Demands(StatusWriter(self._nib, self._mailbox), self._mailbox)
@@ -85,6 +90,7 @@ class Punt(framework.App):  # type: ignore[misc]
         """Begin to work; called by the framework when all apps are there."""
         self._mailbox.start()
         self._nib.watch(lambda batch: self._mailbox.post(lambda: self._absorb(batch)))
+        self._leadership.subscribe(lambda leads: self._mailbox.post(lambda: self._turn(leads)))
         self._mailbox.after(_EXPIRY_SECONDS, self._expire)
         return super().start()
 
@@ -96,6 +102,8 @@ class Punt(framework.App):  # type: ignore[misc]
 
     @on(ofp_event.EventOFPPacketIn, MAIN)
     def _heard_packet(self, event: Any) -> None:
+        if event.msg.table_id not in _OF_SERVICES:
+            return  # discovery's
         if len(self._waiting) >= MAX_WAITING:
             self._became("overflow")
             return
@@ -189,7 +197,7 @@ class Punt(framework.App):  # type: ignore[misc]
         if packet.protocol != PROTO_TCP or not packet.begins:
             self._reject(came)
             return "reject"
-        attempt = Attempt(packet.client, packet.sequence)
+        attempt = Attempt(packet.client, packet.sequence, came.dpid)
         verdict = self._gate.admit(service.name, attempt, self._view, _now_ms())
         if verdict is None:
             return "wait"  # the cap is new here, or gone; the client asks again
@@ -221,6 +229,11 @@ class Punt(framework.App):  # type: ignore[misc]
         self._gate.passed(service, client, _now_ms())
 
     # ------------------------------------------------------------------ what the database says
+
+    def _turn(self, leads: bool) -> None:
+        """What the leader before let through is not known here."""
+        if leads:
+            self._gate.begin(self._view, _now_ms())
 
     def _absorb(self, batch: Batch) -> None:
         for change in batch.changes:

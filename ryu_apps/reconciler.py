@@ -10,6 +10,7 @@ Must not know: what is programmed, the database.
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any, Final
 
 from ryu_apps import framework
@@ -128,9 +129,9 @@ class Reconciler(framework.App):  # type: ignore[misc]
             self._term.doubled(dpid, problem)
 
     def _check_links(self) -> None:
-        """os-ken tells of a lost connection only with its next echo request; look ourselves."""
+        """os-ken does not tell of every lost connection, nor of silent ones; look ourselves."""
         for link in list(self._links.values()):
-            if not link.is_open:
+            if not link.is_open or not self._roles.check(link, time.monotonic()):
                 framework.end(link.datapath)
                 self._down(link.datapath)
         self._mailbox.after(_CHECK_SECONDS, self._check_links)

@@ -22,6 +22,10 @@ LOG = logging.getLogger(__name__)
 _MASTER: Final[int] = ofproto.OFPCR_ROLE_MASTER
 _SLAVE: Final[int] = ofproto.OFPCR_ROLE_SLAVE
 _NO_CHANGE: Final[int] = ofproto.OFPCR_ROLE_NOCHANGE
+_NO_EPOCH: Final = (1 << 64) - 1  # what a switch says that knows none
+
+# Without an answer for so long, the connection is taken for dead.
+SILENCE_SECONDS: Final = 10.0
 
 
 class Roles:
@@ -40,19 +44,36 @@ class Roles:
         elif self._leadership.seen:
             link.ask_role(_SLAVE, self._leadership.seen)
 
+    def check(self, link: Link, now: float) -> bool:
+        """Ask which role we have, in case another took it; False where the switch is silent.
+
+        now: monotonic seconds; to be called every second or so.
+        """
+        asked = link.asked_role
+        if asked is None:
+            link.ask_role(_NO_CHANGE, 0)
+        return asked is None or now - asked.at < SILENCE_SECONDS
+
     def heard(self, link: Link, message: Any) -> None:
         """A role reply."""
         asked = link.asked_role
         if asked is None or asked.xid != message.xid:
             return
         link.asked_role = None
-        epoch = self._leadership.epoch
-        if asked.role == _MASTER and asked.epoch == epoch:
+        if asked.role == _NO_CHANGE:
+            self._compare(link, message)
+        elif asked.role == _MASTER and asked.epoch == self._leadership.epoch:
             self._mastered(link)
-        elif asked.role == _NO_CHANGE and message.generation_id > epoch:
-            LOG.warning("switch %s knows epoch %d", link.dpid, message.generation_id)
-            self._leadership.outranked(message.generation_id)
-        elif asked.role == _NO_CHANGE and message.role != _MASTER:
+
+    def _compare(self, link: Link, message: Any) -> None:
+        """The role that we have, and the epoch that the switch knows."""
+        epoch, known = self._leadership.epoch, message.generation_id
+        if epoch and message.role == _MASTER:
+            return
+        if epoch and epoch < known < _NO_EPOCH:
+            LOG.warning("switch %s knows epoch %d", link.dpid, known)
+            self._leadership.outranked(known)
+        elif epoch or message.role != _SLAVE:
             self.ask(link)
 
     def refused(self, link: Link, message: Any) -> None:

@@ -27,12 +27,17 @@ class Rounds:
         self._rounds: dict[str, Round] = {}
         self._askers: dict[int, str] = {}  # by message id
 
-    def is_open(self, asker: str, now: float) -> bool:
-        """Whether answers are awaited; after too long a time no more."""
-        found = self._rounds.get(asker)
-        if found is not None and now - found.since > self._patience:
-            self.end(asker)
+    def is_open(self, asker: str) -> bool:
+        """Whether answers are awaited."""
         return asker in self._rounds
+
+    def late(self, asker: str, now: float) -> set[str]:
+        """The switches that have taken too long to answer; if there are any, the round is over."""
+        found = self._rounds.get(asker)
+        if found is None or now - found.since <= self._patience:
+            return set()
+        self.end(asker)
+        return set(found.owed.values())
 
     def begin(self, asker: str, owed: dict[int, str], now: float) -> None:
         """Questions were sent, by message id and to which switch."""

@@ -113,6 +113,18 @@ def audited(result: Audit) -> Callable[[Draft], object]:
     return change
 
 
+def repaired(result: Audit) -> Callable[[Draft], object]:
+    """Store what a read-back found that nobody asked for; requests stay as they are."""
+
+    def change(draft: Draft) -> object:
+        if draft.get(Switch, result.switch) is None:
+            return None  # somebody had it forgotten
+        known = draft.get(Audit, result.switch) or Audit(result.switch)
+        return draft.put(replace(result, requested=known.requested, finished=known.finished))
+
+    return change
+
+
 def _free_zone(draft: Draft) -> int:
     taken = {switch.ct_zone for switch in draft.all(Switch)}
     return next(zone for zone in range(1, MAX_CT_ZONE + 1) if zone not in taken)

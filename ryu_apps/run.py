@@ -17,9 +17,6 @@ from ryu_apps.apps import APPS
 
 _HANDLER: Final = f"{framework.NAME}.controller.ofp_handler"
 
-# Seconds; a switch that answers no echo for about two of these is taken for gone.
-_ECHO_SECONDS: Final = 5
-
 # A change passes several threads on its way; with Python's 5 ms one that computes (parsing
 # statistics) would hold each of them up that long.
 _SWITCH_SECONDS: Final = 0.0005
@@ -38,7 +35,6 @@ def run(host: str, port: int, ending: threading.Event) -> None:
     cfg.CONF(args=[], project="prewire")
     cfg.CONF.set_override("ofp_listen_host", host)
     cfg.CONF.set_override("ofp_tcp_listen_port", port)
-    cfg.CONF.set_override("echo_request_interval", _ECHO_SECONDS)
     manager = framework.app_manager.AppManager.get_instance()
     manager.load_apps([_HANDLER, *APPS])
     contexts = manager.create_contexts()

@@ -67,6 +67,7 @@ class Session:
         self.phase = Phase.READING
         self.problem = ""
         self.installed = Installed()
+        self.rounds = 0  # how often it was changed, or read back
         self._wanted = {unit: rules for unit, rules in wanted.items() if rules != Rules()}
         self._generation = generation
         self._programmed: dict[Unit, Rules] | None = None  # None: unknown, diff the whole
@@ -100,6 +101,7 @@ class Session:
 
     def read(self, installed: Installed) -> None:
         """The switch was read back; the next round compares everything."""
+        self.rounds += 1
         self.installed = installed
         self._programmed = None
         self.phase = Phase.RESTING
@@ -121,6 +123,7 @@ class Session:
         self._dirty.clear()
         self._round_generation = self._generation
         if found:
+            self.rounds += 1
             self.phase = Phase.PROGRAMMING
         return found
 

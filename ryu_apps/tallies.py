@@ -1,7 +1,8 @@
 """What became of containers' connections, from the counters of their flows in all switches.
 
 A container's counts are the sum over switches, of totals that only grow. A switch that has not been
-read this time counts with what it said last. Pure: readings in, counts out.
+read this time counts with what it said last. What a switch counted before its first round, or while
+it was away, is not counted: it says nothing of now. Pure: readings in, counts out.
 
 Must not know: how switches are asked, what is made of the counts (`gateway_lb.ejection`).
 """
@@ -25,17 +26,30 @@ class Tallies:
 
     def __init__(self) -> None:
         self._totals: Totals[tuple[str, Series]] = Totals()
+        self._reading: set[str] = set()  # switches, in this round
+        self._known: set[str] = set()  # and in one before
 
     def read(self, dpid: str, entries: Iterable[Any]) -> None:
         """Take a switch's reading of flows; other flows than those of connections are ignored."""
+        self._reading.add(dpid)
         for entry in entries:
             on = entry.match.items()
             series = series_of(entry.cookie, entry.table_id, entry.priority, tcp_flags(on))
             if series is not None and _is_counted(series) and ("ip_proto", PROTO_TCP) in on:
+                if dpid not in self._known:
+                    self._totals.begin((dpid, series), (entry.packet_count,))
                 self._totals.read((dpid, series), (entry.packet_count,))
 
+    def left(self, dpid: str) -> None:
+        """A switch is gone, or does not answer, perhaps for a while."""
+        self._reading.discard(dpid)
+        self._known.discard(dpid)
+
     def counts(self, numbers: Collection[int]) -> dict[int, Counts]:
-        """The counts of these containers, where any switch knows them; others are forgotten."""
+        """The counts of these containers at the end of a round, where any switch knows them; others
+        are forgotten."""
+        self._known |= self._reading
+        self._reading.clear()
         self._totals.keep(lambda key: key[1].number in numbers)
         sums: dict[int, dict[str, int]] = {}
         for (_, series), (packets,) in self._totals:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from nib.mirror import RowChange
 from nib.records import Global, Switch
 from nib.watch import Batch
-from ryu_apps import reports, rows
+from ryu_apps import guards, reports, rows
 from ryu_apps.connected import Connected
 from ryu_apps.context import ControllerContext
 from ryu_apps.deadlines import Deadlines
@@ -65,7 +65,13 @@ class Term:
         self._batches: deque[tuple[float, Batch]] = deque()
         self._is_loaded = False
         self._early: list[Link] = []
-        outside = Outside(self._nib, self._mailbox, self._status, self._measures)
+        outside = Outside(
+            self._nib,
+            self._mailbox,
+            self._status,
+            self._measures,
+            controller.settings.audit_seconds,
+        )
         self._members = Members(outside, self._state)
         self._ticks = Ticks(self._mailbox, self._tick, controller.settings.tick_ms)
         switches = self._members.connected
@@ -152,8 +158,13 @@ class Term:
         changes: list[RowChange] = []
         while self._batches:
             batch = self._batches.popleft()[1]
+            if any(map(guards.is_replacement, batch.changes)):
+                self._replaced()
+                return
             touched |= self._state.absorb(batch.changes, batch.generation, now_ms())
             changes += batch.changes
+        if self._state.view.count(Global) == 0:
+            return  # an empty database in the place of ours: nothing is known yet
         self._deadlines.watch(changes)
         self._measures.count_demand(changes)
         self._members.audits.watch(changes)
@@ -175,8 +186,6 @@ class Term:
         match change.old, change.new:
             case Switch(dpid=dpid), None:
                 self._members.forgotten(dpid)
-            case Global() as old, Global() as new if old.database != new.database:
-                self._replaced()
             case Global() as old, Global() as new if old.predecessors != new.predecessors:
                 self._members.adopted()
 

@@ -63,8 +63,8 @@ def certified() -> Iterator[Certified]:
             authorities = Authorities(directory / owner / "pki")
             authorities.directory.parent.mkdir()
             authorities.init()
-            authorities.issue("controller", directory / owner / "controller")
-            authorities.issue("switch", directory / owner / "switch")
+            authorities.issue("controller", directory / owner / "controller", "control1")
+            authorities.issue("switch", directory / owner / "switch", "leaf1")
         yield Certified(directory)
 
 

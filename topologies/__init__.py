@@ -1,5 +1,6 @@
 """Emulated networks for the demo, the tests and the benchmarks.
 
-`spec` says what a network is, `mininet_net` runs it, `openvswitch` makes sure a switch daemon is
-there. This room knows at most the NIB and never the controller.
+`spec` says what a network is, `shapes` makes some of several switches, `mininet_net` runs them,
+`fabric` breaks and mends what runs, `openvswitch` makes sure a switch daemon is there. This room
+knows at most the NIB and never the controller.
 """

@@ -134,5 +134,6 @@ class Fabric:
 
 
 def _set_interfaces(names: Iterable[str], state: str) -> None:
-    for name in names:
-        processes.run(["ip", "link", "set", "dev", name, state])
+    """All as good as at once: each is down a fraction of a millisecond after the one before."""
+    commands = "".join(f"link set dev {name} {state}\n" for name in names)
+    processes.run(["ip", "-batch", "-"], given=commands)

@@ -82,8 +82,8 @@ def end(processes: Iterable[ProcessId], *, timeout_s: float = 5.0) -> None:
             os.close(descriptor)
 
 
-def run(argv: Sequence[str], *, timeout_s: float = 20.0) -> str:
-    """Run a command to its end and return what it printed.
+def run(argv: Sequence[str], *, given: str = "", timeout_s: float = 20.0) -> str:
+    """Run a command to its end and return what it printed. given: its standard input.
 
     Raises NetworkError naming the command and what it complained about, also when it is missing or
     slower than the timeout.
@@ -91,7 +91,7 @@ def run(argv: Sequence[str], *, timeout_s: float = 20.0) -> str:
     try:
         done = subprocess.run(
             argv,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             text=True,
             timeout=timeout_s,

@@ -37,8 +37,7 @@ def deployment(network: RunningNetwork) -> Iterator[FabricDeployment]:
     need("os-ken")
     bridges = [switch.bridge for switch in network.spec.switches]
     with short_directory() as directory, deployed(directory) as up:
-        for bridge in bridges:
-            openvswitch.set_controllers(bridge, up.targets)
+        network.fabric.connect(up.targets)
         try:
             up.await_fabric(network.spec)
             yield up

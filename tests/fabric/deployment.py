@@ -119,7 +119,7 @@ class FabricDeployment(Deployment):
     def await_fabric(self, spec: NetworkSpec) -> None:
         """Return when every switch is connected and up to date, and every link was found."""
         switches = {switch.dpid_hex16 for switch in spec.switches}
-        between = 2 * sum(link.a in _names(spec) and link.b in _names(spec) for link in spec.links)
+        between = len(spec.trunks)
 
         def is_there(status: dict[str, Any]) -> bool:
             up = {each["dpid"] for each in status["switches"] if each["connected"]}
@@ -129,7 +129,7 @@ class FabricDeployment(Deployment):
         until(
             lambda: self.http.get("/v1/links").raise_for_status().json()["items"],
             lambda links: sum(link["up"] for link in links) == between,
-            f"{between} directions of links are up",
+            f"{between} links are up",
             _SETTLED_SECONDS,
         )
 
@@ -164,16 +164,12 @@ class FabricDeployment(Deployment):
         return httpx.get(url).raise_for_status().text
 
 
-def _names(spec: NetworkSpec) -> set[str]:
-    return {switch.name for switch in spec.switches}
-
-
 @contextmanager
 def deployed(directory: Path) -> Iterator[FabricDeployment]:
     """All processes, with their state in `directory`, ready for switches."""
     log = directory / "prewire.log"
     with ExitStack() as stack:
-        cluster = stack.enter_context(EmbeddedCluster(directory / "nib", processes.tied()))
+        cluster = stack.enter_context(EmbeddedCluster(directory / "db", processes.tied()))
         given: dict[str, Any] = {"state_dir": directory, "nib": cluster.remote}
         settings = [load(**given, **free_ports()) for _ in range(2)]
         output = stack.enter_context(log.open("ab"))
@@ -188,8 +184,12 @@ def deployed(directory: Path) -> Iterator[FabricDeployment]:
         stack.callback(lambda: processes.stop([c.child for c in controllers if c.child]))
         for each in controllers:
             each.start()
-        until(lambda: _leader(up), bool, f"REST answers and a controller leads; see {log}", 30)
-        yield up
+        try:
+            until(lambda: _leader(up), bool, "REST answers and a controller leads", 30)
+            yield up
+        except BaseException:
+            print(log.read_text()[-6000:])  # noqa: T201 - all that is left of it
+            raise
 
 
 def _answers(client: httpx.Client) -> bool:

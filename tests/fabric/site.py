@@ -83,6 +83,9 @@ class FabricSite(Site):
 
     def repair(self) -> None:
         """Mend all links, and restore all switches."""
+        for switch in self.switches:
+            if not openvswitch.vsctl("get-controller", self.bridge_of(switch)).strip():
+                self.net.fabric.restore(switch)
         for link in self.net.spec.links:
             if link.a in self.switches and link.b in self.switches:
                 self.net.fabric.mend(link.a, link.b)

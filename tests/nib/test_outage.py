@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from nib.records import Global, Service
 from nib.rows import packaged_schema
 from nib.server import EmbeddedServer
 from nib.watch import Batch
+from nib.writer import Committed
 
 WAIT_S = 10
 WEB = Service("web", "10.0.0.100", 80)
@@ -86,25 +88,53 @@ def test_a_write_without_a_server_fails_in_time_and_says_why(
     nib.when(lambda mirror: mirror.count(Service) == 1).result(WAIT_S)
 
 
-def test_a_server_killed_during_a_commit_leaves_the_outcome_unknown(
-    server: EmbeddedServer, nib: Nib
-) -> None:
-    pid = server.pid
-    assert pid is not None
+def commit_on_a_frozen_server(server: EmbeddedServer, nib: Nib) -> Future[Committed[Service]]:
+    """A write that was sent, and that nobody has taken."""
 
-    def freeze(draft: object) -> None:
-        os.kill(pid, signal.SIGSTOP)
+    def freeze(_: object) -> None:
+        server.pause()
 
     nib.write(freeze).result(WAIT_S)
     write = nib.write(lambda draft: draft.put(WEB))
     for _ in range(2):  # one turn of the nib thread takes the write, the next begins after sending
         nib.when(lambda _: True).result(WAIT_S)
-    os.kill(pid, signal.SIGKILL)
+    return write
+
+
+def test_a_server_killed_during_a_commit_leaves_the_outcome_unknown(
+    server: EmbeddedServer, open_nib: Callable[..., Nib]
+) -> None:
+    nib = open_nib("impatient", write_timeout_s=1.0)
+    write = commit_on_a_frozen_server(server, nib)
+    server.kill()
     with pytest.raises(NibUnavailable, match=r"lost during a commit.*may or may not"):
         write.result(WAIT_S)
-    server.stop()
     server.start()
+    nib.when(lambda _: nib.connected).result(WAIT_S)
     nib.write(lambda draft: draft.put(API)).result(WAIT_S)
+
+
+def test_a_server_killed_during_a_commit_and_started_anew_has_it_once(
+    server: EmbeddedServer, nib: Nib
+) -> None:
+    write = commit_on_a_frozen_server(server, nib)
+    server.kill()
+    server.start()
+    web = write.result(WAIT_S).value
+    with nib.view() as mirror:
+        assert mirror.all(Service) == (web,)
+        assert mirror.generation == web.generation == 1
+
+
+def test_closing_during_a_commit_leaves_the_outcome_unknown(
+    server: EmbeddedServer, nib: Nib
+) -> None:
+    write = commit_on_a_frozen_server(server, nib)
+    server.kill()
+    nib.when(lambda _: not nib.connected).result(WAIT_S)
+    nib.close()
+    with pytest.raises(NibUnavailable, match=r"closed.*may or may not"):
+        write.result(WAIT_S)
 
 
 def test_a_hung_server_does_not_hang_writers(

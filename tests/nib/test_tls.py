@@ -6,18 +6,20 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from nib import tls, tls_stream
 from nib.database import Nib
-from nib.dbfile import backup, schema_version
+from nib.dbfile import backup, init, schema_version
 from nib.errors import FieldError, NibUnavailable
 from nib.records import Service
 from nib.tls import TlsFiles
 from tests.certified import Certified, certified, listening, secure_database
 from tests.places import free_ports, short_directory
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +108,26 @@ def test_a_backup_is_made_with_the_same_certificates(made: Certified, tmp_path: 
     with secure_database(made.prewire) as remote:
         backup(remote, tmp_path / "copy.db")
     assert schema_version(tmp_path / "copy.db")
+
+
+def test_a_connection_survives_files_that_are_being_replaced(
+    made: Certified, files: TlsFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are gone while the server is: it is tried again, and works when both are back."""
+    tls_stream.use(files)
+    with short_directory() as directory:
+        init(directory / "nib.db")
+        port = free_ports("nib")["nib"]
+        options = tls.server_options(made.prewire)
+        with ExitStack() as ending:
+            with listening(directory / "nib.db", port, options) as remote:
+                nib = ending.enter_context(Nib(remote, "test", write_timeout_s=20))
+                away = files.cert.rename(files.directory / "away.pem")
+            until(lambda: caplog.text, lambda text: "No such file" in text, "it is tried")
+            with listening(directory / "nib.db", port, options):
+                away.rename(files.cert)
+                nib.write(lambda draft: draft.put(Service("web", "10.0.0.100", 80))).result(20)
+    assert caplog.text.count("No such file") == 1
 
 
 def complaint_of(remote: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from itertools import count
+from functools import partial
+from itertools import count, pairwise
 from types import TracebackType
 from typing import Final
 
 from nib.database import Nib
+from nib.draft import Draft
 from nib.errors import NibError
 from nib.records import Service
 from tests.waiting import until
@@ -54,22 +56,24 @@ class Writers:
     def longest_gap(self, since: float) -> float:
         """The longest time in which no write was acknowledged after `since`, in seconds."""
         times = [since, *(each for each in self._times if each > since)]
-        return max(after - before for before, after in zip(times, times[1:], strict=False))
+        return max(after - before for before, after in pairwise(times))
 
     def _write(self, nib: Nib, thread: int) -> None:
         for number in count():
             if self._ending.is_set():
                 return
-            name = f"w{thread}-{number}"
             vip = f"10.{thread}.{number // 250}.{number % 250 + 1}"
+            service = Service(f"w{thread}-{number}", vip, 80)
             try:
-                nib.write(lambda draft, n=name, v=vip: draft.put(Service(n, v, 80))).result(
-                    _ANSWER_S
-                )  # type: ignore[misc]
+                nib.write(partial(_put, service)).result(_ANSWER_S)
             except NibError as error:
                 with self._lock:
                     self.failures.append(error)
                 continue
             with self._lock:
-                self.acknowledged.add(name)
+                self.acknowledged.add(service.name)
                 self._times.append(time.monotonic())
+
+
+def _put(service: Service, draft: Draft) -> Service:
+    return draft.put(service)

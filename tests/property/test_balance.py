@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from nib.records import BALANCE_POLICIES, MAX_WEIGHT, Container, Port, Record, S
 from tests.nib_strategies import Database, Edit, examples, rich_histories
 
 NOW = 10_000_000
+SWITCHES = ("0000000000000001", "0000000000000002")
 MAC = "02:00:00:00:00:01"
 times = st.integers(NOW - 100_000, NOW + 20_000)
 counts = st.none() | st.integers(0, 12)
@@ -66,13 +69,13 @@ def containers(draw: st.DrawFn, number: int) -> list[Record]:
         inflight=draw(counts),
     )
     others: list[Record] = [
-        Port("0000000000000001", f"p{number}", number, MAC, iface_id=iface),
+        Port(SWITCHES[0], f"p{number}", number, MAC, iface_id=iface),
         report,
         Health(*key, draw(st.booleans())),
-        Connections(*key, draw(st.integers(0, 12)), NOW),
+        *(Connections(*key, draw(st.integers(0, 6)), NOW, switch) for switch in SWITCHES),
         Ejected(*key, draw(times)),
     ]
-    likely = st.lists(st.integers(0, 4), min_size=5, max_size=5)
+    likely = st.lists(st.integers(0, 4), min_size=len(others), max_size=len(others))
     return [
         container,
         *(row for row, is_there in zip(others, draw(likely), strict=True) if is_there),
@@ -114,6 +117,29 @@ def test_who_works_has_a_weight_and_nobody_else_and_a_reason_is_given(
 @examples(0.5)
 def test_the_same_rows_in_any_order_give_the_same(service: Service, rows: list[Record]) -> None:
     assert standings(service, rows) == standings(service, rows[::-1])
+
+
+@given(services, databases(), st.randoms(use_true_random=False))
+@examples(0.5)
+def test_it_does_not_matter_through_which_switches_connections_come(
+    service: Service, rows: list[Record], random: Random
+) -> None:
+    """All of a container's connections in one switch, the same in several, and in an old row."""
+    opened: Counter[str] = Counter()
+    for row in rows:
+        if isinstance(row, Connections):
+            opened[row.container] += row.open
+    others = [row for row in rows if not isinstance(row, Connections)]
+    elsewhere: list[Record] = []
+    for container, count in opened.items():
+        here = random.randint(0, count)
+        for switch, part in zip(SWITCHES, (here, count - here), strict=True):
+            elsewhere.append(Connections("web", container, part, NOW, switch))
+    old: list[Record] = [Connections("web", name, count, NOW) for name, count in opened.items()]
+    found = standings(service, rows)
+    assert standings(service, [*others, *elsewhere]) == found
+    assert standings(service, [*others, *old]) == found
+    assert standings(service, [*others, *elsewhere, *old]) == found, "the old ones do not count"
 
 
 @given(services, containers(1), databases(), st.integers(0, 12), st.integers(1, 12))

@@ -1,7 +1,7 @@
-"""Controllers that stall, lose the database and die: an epoch has one leader, and one leads in the end.
+"""Controllers that hang, lose the database and die: an epoch has one leader, and at last one leads.
 
 A model of the database commits claims upon the row they were made upon, gives the lock in the order
-of asking, and tells everybody what changed, late and in order. Time is in quarters of a second.
+of asking, and tells everybody what changed, late and in order.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ class ElectionMachine(RuleBasedStateMachine):
         super().__init__()
         self.now = 100.0
         self.row: Leader | None = None
+        self.databases = 1  # a new one knows no epochs
+        self.owners: dict[tuple[int, int], Candidate] = {}  # by database and epoch
         self.queue: list[Controller] = []  # who has the lock, and who waits for it
         self.controllers: list[Controller] = []
-        self.leaders: dict[int, Candidate] = {}
         self.switch_knows = 0
 
     @initialize()
@@ -87,6 +88,7 @@ class ElectionMachine(RuleBasedStateMachine):
         for place in range(3):
             self.disconnect(place)
         self.row = None
+        self.databases += 1
 
     @rule(quarters=st.integers(min_value=1, max_value=10))
     def pass_time(self, quarters: int) -> None:
@@ -117,13 +119,19 @@ class ElectionMachine(RuleBasedStateMachine):
 
     @invariant()
     def an_epoch_has_one_leader(self) -> None:
-        leading = [each.candidate for each in self.controllers if each.candidate.epoch]
-        epochs = [each.epoch for each in leading]
-        if self.row is not None:
-            assert all(each.epoch <= self.row.epoch or not self.knows(each) for each in leading), (
-                "a leader that heard everything is not ahead of the database"
-            )
-        assert len(epochs) == len(set(epochs)), epochs
+        """Who believes to lead committed that epoch itself."""
+        for here in self.controllers:
+            mine = here.candidate
+            if mine.epoch:
+                found = {owner for (_, epoch), owner in self.owners.items() if epoch == mine.epoch}
+                assert mine in found
+
+    @invariant()
+    def who_heard_everything_agrees_with_the_database(self) -> None:
+        for here in self.controllers:
+            if here.candidate.epoch and here.connected and not here.news:
+                assert self.row is not None
+                assert here.candidate.epoch == self.row.epoch
 
     @invariant()
     def who_heard_of_another_leads_no_more(self) -> None:
@@ -156,10 +164,6 @@ class ElectionMachine(RuleBasedStateMachine):
     def settle(self) -> None:
         self.pass_time(int(4 * LEASE_SECONDS / TICK_SECONDS))
 
-    def knows(self, candidate: Candidate) -> bool:
-        here = next(each for each in self.controllers if each.candidate is candidate)
-        return here.connected and not here.news
-
     def hear(self, here: Controller) -> None:
         while here.news:
             self.carry(here, here.news.popleft()())
@@ -182,6 +186,8 @@ class ElectionMachine(RuleBasedStateMachine):
         committed = here.connected and (self.row.epoch if self.row else None) == seen
         if committed:
             assert seen is None or epoch > seen
+            assert (self.databases, epoch) not in self.owners, "an epoch is used once"
+            self.owners[self.databases, epoch] = here.candidate
             self.write(Leader(epoch, name))
         outcome = epoch if committed else None
         here.news.append(lambda: here.candidate.claimed(outcome, self.now))

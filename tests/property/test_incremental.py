@@ -451,6 +451,44 @@ def test_a_new_service_with_affinity_waits_for_its_first_reading() -> None:
     assert sorted(Counter(after).values()) == [32, 32]
 
 
+def test_slots_stay_until_every_connected_switch_was_read() -> None:
+    """A connection came by the last slot in the other switch, which answers a second later."""
+    kept, database = many_services(1)
+    for switch in SWITCHES.values():
+        database.write(put_switch(replace(switch, connected=True)))
+    affine = {"policy": "source_affinity", "affinity_seconds": 10}
+    database.write(Edit(shape, ("s0", affine)))
+    kept.absorb(database.everything())
+    service = kept.state.view.need(Service, "s0")
+    before = kept.state.view.need(SlotTable, "s0").slots
+    weak = next(name for name in ("c1", "c2") if number_of(kept, name) == before[-1])
+    kept.absorb(database.write(Edit(tell, Report("s0", weak, percent=5))))
+    kept.state.counted(service.number, HERE, (0,) * 64, kept.now_ms)
+    kept.tick()
+    assert kept.state.view.need(SlotTable, "s0").slots == before
+    kept.state.counted(service.number, THERE, (0,) * 63 + (9,), kept.now_ms)
+    kept.tick(1000)
+    after = kept.state.view.need(SlotTable, "s0").slots
+    assert (after.count(before[-1]), after[-1]) == (4, before[-1])
+
+
+def test_a_switch_that_disconnects_is_not_awaited() -> None:
+    kept, database = many_services(1)
+    for switch in SWITCHES.values():
+        database.write(put_switch(replace(switch, connected=True)))
+    affine = {"policy": "source_affinity", "affinity_seconds": 10}
+    database.write(Edit(shape, ("s0", affine)))
+    kept.absorb(database.everything())
+    service = kept.state.view.need(Service, "s0")
+    kept.absorb(database.write(Edit(tell, Report("s0", "c1", percent=5))))
+    kept.state.counted(service.number, HERE, (0,) * 64, kept.now_ms)
+    kept.tick()
+    assert kept.state.due_ms(kept.now_ms) == START_MS + 10_000
+    kept.absorb(database.write(put_switch(SWITCHES[THERE])))
+    assert kept.state.due_ms(kept.now_ms) == kept.now_ms
+    assert kept.tick() == {Unit("service", "s0")}
+
+
 def number_of(kept: Kept, container: str) -> int:
     return kept.state.view.need(Container, ("s0", container)).number
 

@@ -7,10 +7,11 @@ switch holds what is wanted of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from openflow import tables
 from openflow.cookies import GROUP_IDS, OWNER_COOKIE, ROUTE_IDS
@@ -106,6 +107,14 @@ class LockstepMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ what happens
 
+    @initialize(wanted=_wanted)
+    def begin(self, wanted: dict[str, dict[Unit, Rules]]) -> None:
+        """Those of which something is wanted are up to date."""
+        for dpid, parts in wanted.items():
+            self.peers[dpid].wanted.update(parts)
+            self.connects(dpid, forgets=False)
+        self.answer_all(wanted)
+
     @rule(dpid=st.sampled_from(DPIDS), forgets=st.booleans())
     def connects(self, dpid: str, forgets: bool) -> None:
         """For the first time, or again before anybody saw that it had left."""
@@ -140,6 +149,11 @@ class LockstepMachine(RuleBasedStateMachine):
     def is_answered(self, dpid: str) -> None:
         """Whatever a switch was asked for is done."""
         self.answer(dpid)
+
+    @rule()
+    def all_is_quiet(self) -> None:
+        """For a while."""
+        self.answer_all(self.connected())
 
     @precondition(lambda self: self.busy())
     @rule(data=st.data())
@@ -224,6 +238,16 @@ class LockstepMachine(RuleBasedStateMachine):
     def in_step_and_busy(self) -> list[Peer]:
         return [self.peers[dpid] for dpid in self.busy() if self.peers[dpid].is_in_step]
 
+    def connected(self) -> list[str]:
+        return [dpid for dpid, peer in self.peers.items() if peer.step is not None]
+
+    def answer_all(self, dpids: Iterable[str]) -> None:
+        """As often as it takes at most."""
+        order = list(dpids)
+        for _ in range(60):
+            for dpid in order:
+                self.answer(dpid)
+
     def answer(self, dpid: str) -> None:
         peer = self.peers[dpid]
         match peer.step:
@@ -240,12 +264,8 @@ class LockstepMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """All is quiet now."""
-        connected = [dpid for dpid, peer in self.peers.items() if peer.step is not None]
-        for _ in range(60):
-            for dpid in connected:
-                self.answer(dpid)
-        self.begun = (MAKE, 0)
-        for dpid in connected:
+        self.answer_all(self.connected())
+        for dpid in self.connected():
             peer, session = self.peers[dpid], self.lockstep.session(dpid)
             assert session is not None
             assert peer.step == Applied(self.generation)

@@ -213,8 +213,11 @@ def _controller(settings: Settings, log: Path) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def controlled() -> Iterator[Controlled]:
-    """Everything runs, and ends with the block; the controller's log is free of tracebacks."""
+def controlled(**given: Any) -> Iterator[Controlled]:
+    """Everything runs, and ends with the block; the controller's log is free of tracebacks.
+
+    given: settings.
+    """
     with (
         short_directory() as directory,
         EmbeddedServer(directory, processes.tied()) as database,
@@ -223,7 +226,12 @@ def controlled() -> Iterator[Controlled]:
     ):
         ports = free_ports("controller_port", "metrics_port")
         settings = load(
-            state_dir=directory, nib=database.remote, switch_db="", stats_seconds=0.2, **ports
+            state_dir=directory,
+            nib=database.remote,
+            switch_db="",
+            stats_seconds=0.2,
+            **ports,
+            **given,
         )
         log = directory / "controller.log"
         here = Controlled(ovs, database, nib, settings, log, _controller(settings, log))

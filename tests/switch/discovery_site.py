@@ -1,6 +1,7 @@
 """Three real switches in a ring, with simulated hosts, a database and one controller.
 
-Cables are patch ports; what leaves by a host's port can be read back, and anything can be put in.
+Cables are sockets between simulated ports. What leaves by a host's port can be read back, and
+anything can be put in.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tests.waiting import until
 
 BRIDGES: Final = ("s1", "s2", "s3")
 HOST_PORTS: Final = ("h1", "h2")
+CONNECTED: Final = " connected\n"  # in the controller's log
 CABLES: Final = (("s1", "s2"), ("s2", "s3"), ("s3", "s1"))
 
 
@@ -116,22 +118,29 @@ class DiscoverySite:
         page = httpx.get(f"http://127.0.0.1:{self.settings.metrics_port}/metrics").text
         return sum(sample_values(page, name, labels))
 
-    def start_controller(self) -> None:
-        """Start it, and return when all switches hold what they should."""
+    def controller(self, settings: Settings) -> subprocess.Popen[bytes]:
+        """A controller process."""
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [*processes.tied(), *controller_command(self.framework, self.settings)],
-                env=commands.environment(self.settings.environment),
+            return subprocess.Popen(
+                [*processes.tied(), *controller_command(self.framework, settings)],
+                env=commands.environment(settings.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
-        for bridge in BRIDGES:
-            until(
-                lambda bridge=bridge: self.ovs.ofctl("dump-flows", bridge, "table=0"),  # type: ignore[misc]
-                lambda text: "0x88cc" in text,
-                f"{bridge} is programmed; see {self.log}",
-            )
+
+    def start_controller(self) -> None:
+        """Start it, and return when all switches are connected to it and hold what they should."""
+        self.log.touch()
+        wanted = self.log.read_text().count(CONNECTED) + len(BRIDGES)
+        self.process = self.controller(self.settings)
+        until(
+            self.log.read_text,
+            lambda text: text.count(CONNECTED) >= wanted,
+            "all switches are connected",
+            timeout_s=60,
+        )
+        self.await_switches()
 
     def kill_controller(self) -> None:
         """As the operating system would."""
@@ -149,7 +158,7 @@ class DiscoverySite:
                     for switch in view.all(Switch)
                 )
             )
-        ).result(20)
+        ).result(60)
 
 
 def _add_bridges(ovs: PrivateOvs) -> None:
@@ -159,11 +168,17 @@ def _add_bridges(ovs: PrivateOvs) -> None:
         for port in ports:
             pcap = ovs.directory / f"{port}.pcap"
             ovs.vsctl("set", "Interface", port, f"options:tx_pcap={pcap}")
-    for here, there in (*CABLES, *((there, here) for here, there in CABLES)):
-        name, peer = f"{here}-{there}", f"{there}-{here}"
-        number = f"ofport_request={10 + int(there[1:])}"
-        patch = ("type=patch", f"options:peer={peer}", number)
-        ovs.vsctl("add-port", here, name, "--", "set", "Interface", name, *patch)
+    for here, there in CABLES:
+        _connect(ovs, here, there, ("pstream", "punix"))
+        _connect(ovs, there, here, ("stream", "unix"))
+
+
+def _connect(ovs: PrivateOvs, here: str, there: str, end: tuple[str, str]) -> None:
+    """One end of a cable: a simulated port that talks to its peer by a socket."""
+    name, wire = f"{here}-{there}", "-".join(sorted((here, there)))
+    options = f'options:{end[0]}="{end[1]}:{ovs.directory}/{wire}.wire"'
+    number = f"ofport_request={10 + int(there[1:])}"
+    ovs.vsctl("add-port", here, name, "--", "set", "Interface", name, "type=dummy", options, number)
 
 
 @contextmanager
@@ -186,7 +201,6 @@ def discovery_site(framework: Framework = "os-ken") -> Iterator[DiscoverySite]:
             ovs.set_controller(bridge, f"tcp:127.0.0.1:{settings.controller_port}")
         try:
             site.start_controller()
-            site.await_switches()
             yield site
         finally:
             if site.process is not None:

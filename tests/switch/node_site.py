@@ -270,14 +270,14 @@ class Site:
 
         def number() -> int | None:
             assert process.poll() is None, log.read_text()
-            names = self.health_ports()
-            if not names or "health port" not in log.read_text():  # of the agent before it
+            is_made = name in self.health_ports()
+            if not is_made or "health port" not in log.read_text():  # of the agent before it
                 return None
-            found = json.loads(self.ovs.vsctl("get", "Interface", names[0], "ofport"))
+            found = json.loads(self.ovs.vsctl("get", "Interface", name, "ofport"))
             return found if isinstance(found, int) and found > 0 else None
 
-        found = until(number, bool, f"the health port is there; {log}", 20) or 0
         name, mac = outer_name(DPID), mac_of(DPID)
+        found = until(number, bool, f"the health port is there; {log}", 20) or 0
         row = Port(DPID, name, found, mac, f"prewire-health-{DPID}", mac, up=True)
         self.write(lambda draft: draft.put(row))
         self.program()

@@ -1,7 +1,7 @@
 """The switch's side of OpenFlow 1.3, as far as a controller's start asks for it, with faults.
 
-Answers features, port descriptions, roles, statistics and barriers like an empty switch. It may lack
-select groups, refuse conntrack actions, or leave barriers unanswered. It forwards nothing.
+Answers features, port descriptions, roles, statistics and barriers like an empty switch. It may
+lack select groups, refuse conntrack actions, or leave barriers unanswered. It forwards nothing.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class Peer:
         self._group_types = _ALL_GROUP_TYPES if select_groups else _WITHOUT_SELECT
         self._conntrack = conntrack
         self._barriers = barriers
+        self._role = 1, (1 << 64) - 1  # equal to others; no epoch yet
         self._socket = socket.socket()
         self._thread = threading.Thread(target=self._run, name=self.name)
 
@@ -119,7 +120,14 @@ class Peer:
             case 20 if self._barriers:
                 self._send(BARRIER_REPLY, xid)
             case 24:
-                self._send(ROLE_REPLY, xid, body)
+                self._send(ROLE_REPLY, xid, self._role_reply(body))
+
+    def _role_reply(self, body: bytes) -> bytes:
+        """It takes every role and epoch, unless the request is only a question."""
+        role, epoch = struct.unpack_from("!I4xQ", body)
+        if role:
+            self._role = role, epoch
+        return struct.pack("!I4xQ", *self._role)
 
     def _flow_mod(self, xid: int, body: bytes) -> None:
         self.flow_mods += 1

@@ -87,7 +87,8 @@ def secured(framework: Framework, made: Certified) -> Iterator[Secured]:
                 f"a controller leads; see {log}",
             )
         yield Secured(settings, log)
-        assert "Traceback" not in log.read_text(), log.read_text()
+        for each in (log, directory / "api.log"):
+            assert "Traceback" not in each.read_text(), each.read_text()
 
 
 def with_certificate(ovs: PrivateOvs, directory: Path) -> None:

@@ -15,8 +15,9 @@ from scapy.packet import Packet
 from gateway_lb.intent import delete_service
 from gateway_lb.neighbours import VIP_MAC
 from nib.draft import Draft
-from nib.records import Container, Host, Link, Port, Service, Switch
+from nib.records import Container, Host, Leader, Link, Port, Service, Switch
 from ryu_apps.lldp import Probe, probe_frame
+from tests.places import free_ports
 from tests.ryu import Framework, need
 from tests.switch.discovery_site import (
     CABLES,
@@ -80,13 +81,12 @@ def test_a_forged_probe_makes_no_link(site: DiscoverySite) -> None:
     """A host that knows the format, but not the key."""
     before = site.metric("prewire_lldp_rejected_total", switch=S1, reason="forged")
     forged = probe_frame(Probe(S3, 1, 1), MAC, bytes(32))
-    for _ in range(3):
+
+    def rejected() -> float:
         site.send("s1-h1", forged)
-    until(
-        lambda: site.metric("prewire_lldp_rejected_total", switch=S1, reason="forged"),
-        lambda count: count == before + 3,
-        "forged probes are counted",
-    )
+        return site.metric("prewire_lldp_rejected_total", switch=S1, reason="forged")
+
+    until(rejected, lambda count: count >= before + 3, "forged probes are counted")
     assert site.rows(Link) == links_between(*CABLES)
     assert site.log.read_text().count("no link: forged LLDP at port 1 of switch " + S1) == 1
 
@@ -133,7 +133,7 @@ def test_a_link_that_carries_nothing_is_noticed_within_a_second(site: DiscoveryS
     for bridge, port in (("s1", "s1-s2"), ("s2", "s2-s1")):
         site.ovs.ofctl("mod-port", bridge, port, "receive")
     site.await_links(*CABLES)
-    assert took_s < 1.5  # a second, and what a busy machine adds
+    assert took_s < 2  # one, and what a busy machine adds
 
 
 def test_a_port_that_goes_down_ends_its_link(site: DiscoverySite) -> None:
@@ -160,7 +160,6 @@ def test_a_new_controller_finds_nothing_changed(site: DiscoverySite) -> None:
     gone = _links_that_end(site)
     site.kill_controller()
     site.start_controller()
-    site.await_switches()
     since = time.monotonic()
     until(time.monotonic, lambda now: now > since + 1.5, "what is not there would be lost")
     assert gone == []
@@ -298,6 +297,30 @@ def test_a_packet_ahead_of_its_flows_is_delivered(site: DiscoverySite) -> None:
     site.send("s1-h1", packet)
     site.await_frame("s2-h1", lambda frame: b"early" in frame, "the packet")
     assert site.metric("prewire_station_packets_total", result="delivered") >= 1
+
+
+def test_links_outlive_their_leader_and_are_watched_by_the_next() -> None:
+    with discovery_site() as site:
+        site.await_links(*CABLES)
+        second = site.settings.model_copy(update=free_ports("controller_port", "metrics_port"))
+        standby = site.controller(second)
+        try:
+            targets = [each.controller_port for each in (site.settings, second)]
+            for bridge in ("s1", "s2", "s3"):
+                site.ovs.set_controller(bridge, *(f"tcp:127.0.0.1:{port}" for port in targets))
+                site.ovs.await_controller(bridge)
+            gone = _links_that_end(site)
+            site.kill_controller()
+            until(
+                lambda: site.rows(Leader), lambda rows: {r.epoch for r in rows} == {2}, "a leader"
+            )
+            site.ovs.ofctl("mod-port", "s1", "s1-s2", "no-receive")
+            site.ovs.ofctl("mod-port", "s2", "s2-s1", "no-receive")
+            site.await_links(*CABLES[1:])
+            assert set(gone) == links_between(CABLES[0])
+        finally:
+            standby.kill()
+            standby.wait()
 
 
 @pytest.mark.parametrize("framework", ["ryu"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 
 from gateway_lb.lifecycle import draining
 from nib.observed import Connections
-from nib.records import Service
+from nib.records import Container, Service, Switch
 from tests.switch.node_site import CLIENT, DPID, VIP, Site, container, site
 from tests.waiting import until
 
@@ -102,3 +103,51 @@ def test_a_container_that_matters_has_a_row_from_the_first_and_a_fresh_one(here:
 
         until(at_ms, lambda seen: seen > first, "it is written again", 3)
         assert time.monotonic() - began < 1.5
+
+
+OTHER = f"{2:016x}"
+OTHER_ZONE = 6
+ENDS = (bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)))
+
+
+def connect_through_the_other(here: Site, number: int, ports: range) -> None:
+    """As clients there would: UDP connections that the bridge's conntrack remembers for it."""
+    remember = f"ct(commit,zone={OTHER_ZONE},exec(set_field:{number}->ct_mark))"
+    for port in ports:
+        out = f"in_port=controller packet={datagram(port).hex()} actions={remember}"
+        here.ovs.ofctl("packet-out", "br1", out)
+
+
+def datagram(port: int) -> bytes:
+    """An Ethernet frame with an empty UDP datagram from this port."""
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, *ENDS)
+    total = sum(struct.unpack(">10H", header))
+    check = ~(total % 0xFFFF) & 0xFFFF
+    ip = header[:10] + struct.pack(">H", check) + header[12:]
+    return bytes.fromhex("020000000002 020000000001 0800") + ip + struct.pack(">4H", port, 53, 8, 0)
+
+
+def test_each_switch_counts_the_connections_that_enter_there(here: Site, client: Client) -> None:
+    """The container is behind the first bridge; clients come in by both."""
+    here.ovs.add_bridge("br1", dpid=2)
+    here.write(lambda draft: draft.put(Switch(OTHER, OTHER_ZONE, "br1", connected=True)))
+    one = here.host("one", "10.0.0.1")
+    server = here.serve(one, "tcp")
+    here.register(WEB, one=one)
+    with here.nib.view() as view:
+        number = view.need(Container, ("web", "one")).number
+    old = Connections("web", "one", 99, 1)  # of before there were several switches
+    here.write(lambda draft: draft.put(old))
+    with here.agent():
+        client.say(*["open"] * 3)
+        connect_through_the_other(here, number, range(1000, 1002))
+        until(lambda: here.open("one"), lambda seen: seen == 5, "all are counted", 20)
+        with here.nib.view() as view:
+            rows = {row.switch: row.open for row in view.connections_of("web", "one")}
+        assert rows == {DPID: 3, OTHER: 2}
+        here.write(lambda draft: draft.put(draining(container(WEB, "one", one), 0, 10**9)))
+        client.say(*["close"] * 3)
+        server.kill()
+        until(lambda: here.open("one"), lambda seen: seen == 2, "those of one switch are left")
+        here.ovs.appctl("dpctl/flush-conntrack", f"zone={OTHER_ZONE}")
+        until(lambda: here.open("one"), lambda seen: seen == 0, "none is left")

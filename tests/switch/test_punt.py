@@ -252,7 +252,7 @@ def now_ms() -> int:
 
 def counted(site: Site, container: Container, connections: int, at_ms: int | None = None) -> None:
     """What the node agent would write of a time, now by default."""
-    row = Connections(container.service, container.id, connections, at_ms or now_ms())
+    row = Connections(container.service, container.id, connections, at_ms or now_ms(), DPID)
     site.nib.write(lambda draft: draft.put(row)).result(5)
 
 

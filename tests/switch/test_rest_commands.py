@@ -14,7 +14,7 @@ import pytest
 from nib.database import Nib
 from nib.draft import Draft
 from nib.observed import Connections, Demand, Ejected
-from nib.records import Container, SlotTable, Switch
+from nib.records import Container, LocalSlots, SlotTable, Switch
 from tests.commands import one_line, run_here
 from tests.switch.rest_server import DPID, RestServer, serving
 from tests.waiting import until
@@ -109,6 +109,25 @@ def test_a_service_with_all_options(prewire: Prewire) -> None:
         assert words in text
     again = prewire.read("service", "set", "all", "--vip", "10.0.0.101", "--port", "80")
     assert (again["policy"], again["health"]) == ("weighted", None), "set replaces the whole"
+
+
+def test_a_service_that_prefers_containers_of_the_clients_switch(prewire: Prewire) -> None:
+    given = ("service", "set", "web", "--vip", "10.0.0.100", "--port", "80")
+    assert prewire.read(*given)["locality"] == "none"
+    assert prewire.read(*given, "--locality", "prefer")["locality"] == "prefer"
+    assert "locality           prefer" in prewire("service", "show", "web")
+    number = prewire.number_of("c1")
+    prewire.write(LocalSlots("web", DPID, (number,) * 64))
+    assert prewire.read("service", "slots", "web")["local_slots"] == [
+        {
+            "switch": DPID,
+            "slots_in_all": 64,
+            "containers": [{"id": "c1", "slots": 64, "share": 1.0}],
+        }
+    ]
+    assert f"clients of switch {DPID}, 64 slots:" in prewire("service", "slots", "web")
+    near = ("--locality", "prefer", "--policy", "source_affinity", "--affinity", "10m")
+    assert "locality" in prewire.refused(*given, *near)
 
 
 def test_a_container_with_all_options(prewire: Prewire) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
+from nib.errors import FieldError
+from nib.tls import TlsFiles
+from prewire import processes
 from prewire.settings import load
 from tests import commands
 from tests.certified import Certified, certified
@@ -210,3 +216,75 @@ def test_up_with_certificates_of_the_command(private_ovs: PrivateOvs) -> None:
                 until(lambda: flow_count(private_ovs), bool, "the switch is programmed")
             finally:
                 up.terminate()
+
+
+def test_the_database_is_served_and_copied(made: Certified) -> None:
+    """`prewire db serve` takes the certificates of the setting, `prewire db backup` too."""
+    with short_directory() as directory:
+        port = free_ports("nib")["nib"]
+        env = {"PREWIRE_TLS": str(made.prewire.directory), "PREWIRE_STATE_DIR": str(directory)}
+        assert commands.run_here("db", "init", env=env).returncode == 0
+        said = one_line(commands.run_here("db", "serve", "--listen", f"ptcp:{port}", env=env))
+        assert f"listen: ptcp:{port} is not encrypted, and tls is on" in said
+        serve = ["db", "serve", "--listen", f"pssl:{port}:127.0.0.1"]
+        with subprocess.Popen(
+            [*processes.tied(), *commands.command(*serve)], env=commands.environment(env)
+        ) as server:
+            try:
+                until((directory / "nib.sock").exists, bool, "the database is served")
+                client = env | {"PREWIRE_NIB": f"ssl:127.0.0.1:{port}"}
+                copy = str(directory / "copy.db")
+                done = commands.run("db", "backup", copy, env=client)
+                assert (done.returncode, done.stdout) == (0, f"wrote {copy}\n"), done
+            finally:
+                server.terminate()
+
+
+def test_a_cluster_without_tls_is_refused(made: Certified, tmp_path: Path) -> None:
+    env = {"PREWIRE_TLS": str(made.prewire.directory), "PREWIRE_STATE_DIR": str(tmp_path)}
+    create = ("db", "cluster", "create")
+    said = one_line(commands.run_here(*create, "tcp:127.0.0.1:6644", env=env))
+    assert "address: tcp:127.0.0.1:6644 is not encrypted, and tls is on" in said
+    off = {"PREWIRE_STATE_DIR": str(tmp_path)}
+    said = one_line(commands.run_here(*create, "ssl:127.0.0.1:6644", env=off))
+    assert "address: ssl:127.0.0.1:6644 needs certificates; set tls" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_certificates_of_the_documentation_are_accepted(tmp_path: Path) -> None:
+    """The page's own commands, as they stand there."""
+    page = (Path(__file__).parents[2] / "docs" / "tls.md").read_text("utf-8")
+    section = page.partition("## Certificates for several machines")[2]
+    blocks = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[:2]
+    script = "".join(blocks).replace("ovs-pki ", f"ovs-pki --log={tmp_path}/log ")
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True, capture_output=True)
+    files = TlsFiles(tmp_path / "control1")
+    files.check()
+    assert files.switch_ca != files.ca
+    switch = shutil.copytree(tmp_path / "control1", tmp_path / "leaf1")
+    for part in ("cert", "privkey"):
+        shutil.copyfile(tmp_path / f"leaf1-{part}.pem", switch / f"{part}.pem")
+    with pytest.raises(FieldError, match=r"does not hold against cacert\.pem"):
+        TlsFiles(switch).check()
+
+
+def test_a_client_that_compares_names_is_content(tmp_path: Path) -> None:
+    """As curl and browsers do: the certificate of `prewire tls init` names localhost."""
+    with short_directory() as directory:
+        assert commands.run_here("tls", "init", str(directory / "tls")).returncode == 0
+        files = TlsFiles(directory / "tls")
+        with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+            context = ssl.create_default_context(cafile=files.ca)
+            shaken = pool.submit(shaken_hands, context, listener.getsockname())
+            accepted, _ = listener.accept()
+            with files.server_context().wrap_socket(accepted, server_side=True):
+                assert shaken.result(10) >= "TLSv1.2"
+
+
+def shaken_hands(context: ssl.SSLContext, address: tuple[str, int]) -> str:
+    """The version agreed on; an exception where the name does not match."""
+    with (
+        socket.create_connection(address, 10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        return str(secure.version())

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 from tests.waiting import until
@@ -16,8 +17,8 @@ from topologies import openvswitch, processes
 from topologies.errors import NetworkError
 from topologies.mininet_net import RunningNetwork, clean_leftovers, running
 from topologies.openvswitch import vsctl
-from topologies.shapes import leaf_spine
-from topologies.spec import interface_name
+from topologies.shapes import from_graph, leaf_spine, ring, tree
+from topologies.spec import NetworkSpec, interface_name
 
 pytestmark = pytest.mark.root
 
@@ -131,6 +132,14 @@ def settings_of(switch: str) -> dict[str, str]:
     return found
 
 
+def assert_cabled(network: RunningNetwork) -> None:
+    """Every link between switches is a veth pair of the two ports that the spec names."""
+    for link in network.spec.trunks:
+        one, other = (Path("/sys/class/net", n) for n in (link.a_interface, link.b_interface))
+        for here, there in ((one, other), (other, one)):
+            assert (here / "iflink").read_text() == (there / "ifindex").read_text()
+
+
 class TestASharedNetwork:
     def test_bridges_and_ports_have_the_numbers_of_the_spec(self, network: RunningNetwork) -> None:
         for switch in network.spec.switches:
@@ -147,10 +156,7 @@ class TestASharedNetwork:
 
     def test_links_join_the_ports_of_the_spec(self, network: RunningNetwork) -> None:
         assert len(network.spec.trunks) == 6
-        for link in network.spec.trunks:
-            one, other = (Path("/sys/class/net", n) for n in (link.a_interface, link.b_interface))
-            for here, there in ((one, other), (other, one)):
-                assert (here / "iflink").read_text() == (there / "ifindex").read_text()
+        assert_cabled(network)
 
     def test_container_ports_name_their_container(self, network: RunningNetwork) -> None:
         for host in network.spec.containers:
@@ -240,6 +246,23 @@ class TestASharedNetwork:
         for fault in (network.fabric.lose, network.fabric.restore, network.fabric.restart):
             with pytest.raises(KeyError, match="no switch 'client'"):
                 fault("client")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        ring(3, containers=1),
+        tree(2, 3, containers=0),
+        from_graph(nx.MultiGraph([("a", "b"), ("a", "b")]), containers=0),
+        from_graph(nx.icosahedral_graph(), containers=0, clients=12),
+    ],
+    ids=["ring", "tree", "parallel links", "12 switches, 30 links"],
+)
+def test_every_shape_comes_up_and_goes(spec: NetworkSpec, tmp_path: Path) -> None:
+    with running(spec, state_dir=tmp_path) as network:
+        assert set(openvswitch.bridges()) >= {switch.bridge for switch in spec.switches}
+        assert_cabled(network)
+    assert leftover_names() == []
 
 
 def test_the_end_in_the_middle_of_faults_leaves_nothing(tmp_path: Path) -> None:

@@ -57,9 +57,11 @@ def test_commands_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     spans = [*re.findall(r"`(prewire [^`\n]+)`", text), COMMENT.sub("", shell_blocks(text))]
     known = docs_interfaces.command_names()
-    groups = {name.split()[0] for name in known if " " in name}
-    for words in (found.split() for span in spans for found in COMMAND.findall(span)):
-        command = " ".join(words[:2]) if words[0] in groups and len(words) > 1 else words[0]
+    groups = {" ".join(words[:n]) for words in map(str.split, known) for n in range(1, len(words))}
+    for first, *words in (found.split() for span in spans for found in COMMAND.findall(span)):
+        command = first
+        while command in groups and words:
+            command = f"{command} {words.pop(0)}"
         assert command in known or command in groups, f"`prewire {command}` does not exist"
 
 

@@ -68,6 +68,25 @@ def test_other_containers_are_not(other: Container) -> None:
     assert not health.is_current(TARGET, view(WEB, other))
 
 
+AGENT_THERE = Port(THERE, "pwh", 9, MAC, iface_id=health.health_iface(THERE), up=True)
+
+
+@pytest.mark.parametrize(
+    ("records", "moved"),
+    [
+        ((WEB, replace(ONE, iface_id="two"), AGENT_THERE), True),
+        ((WEB, replace(ONE, iface_id=None, switch=THERE, switch_port="p1"), AGENT_THERE), True),
+        ((WEB, replace(ONE, iface_id="two")), False),  # nobody checks it there
+        ((WEB, replace(ONE, iface_id="nowhere"), AGENT_THERE), False),
+        ((WEB, ONE, AGENT_THERE), False),
+        ((replace(WEB, health=None), replace(ONE, iface_id="two"), AGENT_THERE), False),
+        ((WEB, AGENT_THERE), False),
+    ],
+)
+def test_a_container_that_moved_is_another_agents(records: tuple[Record, ...], moved: bool) -> None:
+    assert health.has_moved(TARGET, view(*records)) is moved
+
+
 def test_without_a_check_nothing_is() -> None:
     plain = replace(WEB, health=None)
     assert targets(plain, view(plain, ONE)) == {}

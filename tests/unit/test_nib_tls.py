@@ -21,7 +21,7 @@ def test_without_tls_any_remote_but_ssl_will_do(remote: str) -> None:
     check_method("nib", remote, OFF)
 
 
-@pytest.mark.parametrize("remote", ["ssl:10.0.0.1:6641", "unix:/nib.sock,ssl:10.0.0.1:6641"])
+@pytest.mark.parametrize("remote", ["ssl:[::1]:1", "unix:/nib.sock,ssl:a:1", "pssl:1:[::]"])
 def test_a_remote_with_ssl_needs_certificates(remote: str) -> None:
     with pytest.raises(FieldError, match=r"^nib: .* needs certificates; set tls "):
         check_method("nib", remote, OFF)
@@ -34,7 +34,7 @@ def test_with_tls_unix_and_ssl_will_do(remote: str) -> None:
     check_method("switch_db", remote, ON)
 
 
-@pytest.mark.parametrize("remote", ["tcp:a:1", "ssl:a:1,tcp:b:1", "unix:/a;tcp:b:1"])
+@pytest.mark.parametrize("remote", ["tcp:a:1", "ssl:a:1,tcp:b:1", "unix:/a;tcp:b:1", "ptcp:1"])
 def test_with_tls_nothing_goes_unencrypted(remote: str) -> None:
     with pytest.raises(
         FieldError, match=r"^switch_db: .* is not encrypted, and tls is on; use ssl:"

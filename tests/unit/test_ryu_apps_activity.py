@@ -109,3 +109,36 @@ def test_services_do_not_mix_and_are_forgotten() -> None:
     assert activity.pinned("api", 64, AFFINITY_MS, 0) == set()
     activity.forget("web")
     assert activity.release_ms("web", AFFINITY_MS, 0) is None
+
+
+def of_two(activity: SlotActivity, now_ms: int) -> tuple[set[int], int | None]:
+    """Pinned slots with two switches connected, and when the next may move."""
+    both = ("s1", "s2")
+    held = activity.pinned("web", 64, AFFINITY_MS, now_ms, switches=both)
+    return set(held), activity.release_ms("web", AFFINITY_MS, now_ms, switches=both)
+
+
+def test_every_connected_switch_must_be_read_before_a_slot_moves() -> None:
+    activity = SlotActivity()
+    assert of_two(activity, 0) == (set(range(64)), AFFINITY_MS)
+    assert activity.read("web", "s1", IDLE, 100)
+    assert of_two(activity, 100) == (set(range(64)), AFFINITY_MS)
+    assert activity.read("web", "s2", counts(5), 200), "the first of this one"
+    assert of_two(activity, 200) == ({5}, 10_200)
+
+
+def test_a_switch_that_is_never_read_holds_slots_for_the_time_since_it_was_missed() -> None:
+    activity = read_once(IDLE)
+    assert of_two(activity, 5000) == (set(range(64)), 5000 + AFFINITY_MS)
+    assert of_two(activity, 5000 + AFFINITY_MS) == (set(), None)
+
+
+def test_clients_of_any_switch_hold_a_slot() -> None:
+    activity = read_once(IDLE)
+    activity.read("web", "s2", IDLE, 0)
+    activity.read("web", "s1", counts(5), 1000)
+    activity.read("web", "s2", counts(5, 6), 2000)
+    activity.read("web", "s1", counts(5), 3000)
+    assert of_two(activity, 3000) == ({5, 6}, 12_000)
+    activity.read("web", "s2", IDLE, 4000)  # it was restarted
+    assert of_two(activity, 4000)[0] == {5, 6}

@@ -47,10 +47,25 @@ def test_a_flow_that_differs_is_overwritten(other: Flow) -> None:
 
 
 @pytest.mark.parametrize(
-    "same", [replace(FLOW, cookie=with_epoch(FLOW.cookie, 9)), replace(FLOW, origin="")]
+    "same",
+    [
+        replace(FLOW, cookie=with_epoch(FLOW.cookie, 9)),
+        replace(FLOW, origin=""),
+        replace(FLOW, hops=7),
+    ],
 )
-def test_neither_epoch_nor_origin_is_a_difference(same: Flow) -> None:
-    assert diff(DESIRED, holding(replace(RULES, flows=(same,)))) == Changes()
+def test_neither_epoch_nor_origin_nor_hops_is_a_difference(same: Flow) -> None:
+    groups = (replace(GROUP, origin="elsewhere", hops=7),)
+    assert diff(DESIRED, holding(replace(RULES, flows=(same,), groups=groups))) == Changes()
+
+
+def test_flows_that_exist_are_told_from_new_ones() -> None:
+    new = replace(FLOW, priority=7)
+    held = holding(replace(RULES, flows=(replace(FLOW, actions=()),)))
+    changes = diff(desired_of([Rules((new, FLOW), (GROUP,), (METER,))]), held)
+    assert changes.put_flows == (new, FLOW)
+    assert changes.overwritten == {FLOW.key}
+    assert len(changes) == 2
 
 
 def test_groups_and_meters_that_differ_are_modified() -> None:
