@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-ALL_TESTS := tests/unit tests/property tests/golden tests/nib tests/switch tests/acceptance
+ALL_TESTS := tests/unit tests/property tests/golden tests/nib tests/switch tests/acceptance tests/fabric
 
 # With this set, a test that cannot run (no root, no Open vSwitch) fails instead of being skipped.
 ON_SWITCHES := PREWIRE_REQUIRE_SWITCH_TESTS=1
@@ -44,7 +44,7 @@ switch: system venv ## tests on real switches (root)
 	@$(ON_SWITCHES) $(PYTEST) tests/nib tests/switch
 
 acceptance: setup ## the whole system on Mininet (root)
-	@$(ON_SWITCHES) $(PYTEST) tests/acceptance
+	@$(ON_SWITCHES) $(PYTEST) tests/acceptance tests/fabric
 
 test: setup lint ## set-up, lint and every test (root); the last line is the count
 	@$(ON_SWITCHES) $(PYTEST) $(ALL_TESTS)

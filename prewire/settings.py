@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         description="how often the controller deals slots anew for what containers report",
     )
     probe_ms: int = Field(
-        default=250,
+        default=200,
         ge=50,
         le=10_000,
         description="how often each link between switches is probed; three probes lost end it",

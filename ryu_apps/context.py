@@ -63,7 +63,7 @@ class ControllerSettings(BaseSettings):
         description="directory with cert.pem, privkey.pem and cacert.pem; empty: no TLS",
     )
     probe_ms: int = Field(
-        default=250,
+        default=200,
         ge=50,
         le=10_000,
         description="how often each link between switches is probed; three probes lost end it",

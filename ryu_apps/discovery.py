@@ -16,7 +16,6 @@ from typing import Any
 
 from gateway_lb.placement import port_called
 from nib.draft import Draft
-from nib.mirror import RowChange
 from nib.records import Link, Port, Switch
 from nib.watch import Batch
 from openflow import tables
@@ -25,7 +24,7 @@ from ryu_apps.attachments import Attached, Attachments
 from ryu_apps.context import ControllerContext
 from ryu_apps.discovery_measures import LinkMeasures
 from ryu_apps.framework import DEAD, MAIN, ofp_event, ofproto, on
-from ryu_apps.links import End
+from ryu_apps.link_states import End
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.ports import described, is_up, ports_are
 from ryu_apps.prober import Prober
@@ -35,10 +34,14 @@ from ryu_apps.switch_db import SwitchDatabases
 
 @dataclass(slots=True)
 class _Connected:
-    """A switch's present connection, and its ports as it describes them, by number."""
+    """A switch's present connection, and its ports as it describes them, by number.
+
+    is_ours: whether it has us as its master.
+    """
 
     datapath: Any
     ports: dict[int, Any]
+    is_ours: bool = False
 
 
 class Discovery(framework.App):  # type: ignore[misc]
@@ -93,8 +96,9 @@ class Discovery(framework.App):  # type: ignore[misc]
         ports = {row.switch for row in gone if isinstance(row, Port)}
         if links or switches or ports:
             self._mailbox.post(lambda: self._rewrite(links, switches, ports))
-        for dpid in filter(None, map(_programmed, batch.changes)):
-            self._mailbox.post(partial(self._prober.retry, dpid))
+        for change in batch.changes:
+            if isinstance(change.new, Switch):
+                self._mailbox.post(partial(self._tell_ready, change.new.dpid))
 
     @on(ofp_event.EventOFPStateChange, [MAIN, DEAD])
     def _heard_state(self, event: Any) -> None:
@@ -109,6 +113,11 @@ class Discovery(framework.App):  # type: ignore[misc]
     def _heard_port(self, event: Any) -> None:
         gone = event.msg.reason == ofproto.OFPPR_DELETE
         self._mailbox.post(lambda: self._port(event.msg.datapath, event.msg.desc, gone=gone))
+
+    @on(ofp_event.EventOFPRoleReply, MAIN)
+    def _heard_role(self, event: Any) -> None:
+        is_ours = event.msg.role == ofproto.OFPCR_ROLE_MASTER
+        self._mailbox.post(lambda: self._role(event.msg.datapath, is_ours=is_ours))
 
     @on(ofp_event.EventOFPBarrierReply, MAIN)
     def _heard_barrier(self, event: Any) -> None:
@@ -130,7 +139,8 @@ class Discovery(framework.App):  # type: ignore[misc]
         with self._nib.view() as view:
             links = view.all(Link)
         self._prober.begin(links)
-        for dpid in self._switches:
+        for dpid, connected in self._switches.items():
+            connected.is_ours = False
             self._save_ports(dpid)
 
     # ------------------------------------------------------------------ switches and ports
@@ -157,6 +167,20 @@ class Discovery(framework.App):  # type: ignore[misc]
         else:
             connected.ports[port.port_no] = port
         self._ports_changed(f"{datapath.id:016x}")
+
+    def _role(self, datapath: Any, *, is_ours: bool) -> None:
+        connected = self._of(datapath)
+        if connected is not None and connected.is_ours != is_ours:
+            connected.is_ours = is_ours
+            self._tell_ready(f"{datapath.id:016x}")
+
+    def _tell_ready(self, dpid: str) -> None:
+        """A switch that holds its flows says so in its row; it tells its master alone of probes."""
+        connected = self._switches.get(dpid)
+        with self._nib.view() as view:
+            row = view.get(Switch, dpid)
+        is_programmed = row is not None and row.connected
+        self._prober.ready(dpid, connected is not None and connected.is_ours and is_programmed)
 
     def _of(self, datapath: Any) -> _Connected | None:
         """The switch whose present connection this is."""
@@ -240,14 +264,6 @@ class Discovery(framework.App):  # type: ignore[misc]
             stored = view.get(Link, link.key)
         if stored != self._prober.link_from(end):
             self._save_link(end)
-
-
-def _programmed(change: RowChange) -> str:
-    """The switch that has come to hold its flows; "" for any other change."""
-    before, after = change.old, change.new
-    if not isinstance(after, Switch) or not after.applied:
-        return ""
-    return "" if isinstance(before, Switch) and before.applied else after.dpid
 
 
 def _link_is(end: End, link: Link | None) -> Callable[[Draft], object]:

@@ -62,16 +62,20 @@ class Link:
     epoch: stamped into the flows it writes; asked_role: what was not answered yet.
     """
 
-    def __init__(self, datapath: Any) -> None:
+    def __init__(self, datapath: Any, epoch: int = 0) -> None:
         self.datapath = datapath
-        self.dpid = f"{datapath.id:016x}"
-        self.epoch = 0
+        self.epoch = epoch
         self.asked_role: AskedRole | None = None
         self._xids = count(1)
         self._read = ReadBackResult()
         self._requests: set[int] = set()
         self._counting: set[int] = set()
         self._batch: _Batch | None = None
+
+    @property
+    def dpid(self) -> str:
+        """The datapath id."""
+        return f"{self.datapath.id:016x}"
 
     @property
     def is_open(self) -> bool:

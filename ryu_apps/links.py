@@ -6,7 +6,7 @@ makes a link, in one direction, until a port of it goes down or three probes in 
 
 Lost is what cannot be under way any more: the sender's switch has answered a barrier behind the
 probe, and then the receiver's one that was sent later. So links stay while a switch is slow or not
-connected: unknown is not gone. Probes wait for the barrier before, and never pile up.
+ready: unknown is not gone. Probes wait for the barrier before, and never pile up.
 
 Not made into links, however genuine the probe: what arrives at the switch that sent it; what leaves
 or arrives by a port where a container or an interface with an iface-id is (but a link that is there
@@ -22,26 +22,18 @@ Must not know: frames, connections, the database.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from nib.records import Link
 from openflow.values import MAX_PORT
+from ryu_apps.link_states import QUICK_PROBES, End, KnownLink, ProbedPort, ProbedSwitch, Sent
 from ryu_apps.lldp import Probe
 
 # How long a probe may be under way, in seconds.
 FRESH_SECONDS: Final = 2.0
-# How often a port is probed at which nobody answers, in seconds, and how often quickly before.
+# How often a port is probed at which nobody answers, in seconds.
 RARE_SECONDS: Final = 5.0
-_QUICK_PROBES: Final = 3
 _LOST_PROBES: Final = 3
-
-
-class End(NamedTuple):
-    """One port of one switch, by name."""
-
-    dpid: str
-    name: str
 
 
 class Heard(NamedTuple):
@@ -56,49 +48,6 @@ class Heard(NamedTuple):
     ended: tuple[Link, ...] = ()
 
 
-@dataclass(eq=False, slots=True)
-class _Sent:
-    """A probe under way. out: when it had left its switch; arrived: where it was seen."""
-
-    sent: float
-    out: float | None = None
-    arrived: End | None = None
-
-
-@dataclass(eq=False, slots=True)
-class _Port:
-    """A port that is up."""
-
-    end: End
-    due: float
-    quick: int = _QUICK_PROBES
-    probes: dict[int, _Sent] = field(default_factory=dict)
-
-
-@dataclass(eq=False, slots=True)
-class _Known:
-    """A link. confirmed: a probe has been seen to arrive by it; newest: its sequence number."""
-
-    peer: End
-    confirmed: bool = False
-    newest: int = 0
-
-
-@dataclass(eq=False, slots=True)
-class _Switch:
-    """A connected switch and its ports that are up, by number and by name.
-
-    asked: when the barrier was sent that is not answered yet; answered: when the newest one that
-    is answered was sent; leaving: probes before the barrier.
-    """
-
-    ports: dict[int, _Port] = field(default_factory=dict)
-    names: dict[str, _Port] = field(default_factory=dict)
-    asked: float | None = None
-    answered: float = float("-inf")
-    leaving: list[_Sent] = field(default_factory=list)
-
-
 class Links:
     """State as of the last call. is_claimed: whether a port is known to be somebody's own."""
 
@@ -107,8 +56,8 @@ class Links:
         self._fresh_s = max(FRESH_SECONDS, 2 * _LOST_PROBES * interval_s)
         self._is_claimed = is_claimed
         self._sequence = 0
-        self._switches: dict[str, _Switch] = {}
-        self._links: dict[End, _Known] = {}
+        self._switches: dict[str, ProbedSwitch] = {}
+        self._links: dict[End, KnownLink] = {}
 
     @property
     def rows(self) -> list[Link]:
@@ -123,34 +72,37 @@ class Links:
     def begin(self, links: Iterable[Link], now: float) -> list[Link]:
         """Begin to probe: take these links to be there, forget all else; returns those that end."""
         self._links = {
-            End(link.switch, link.port): _Known(End(link.peer, link.peer_port)) for link in links
+            End(link.switch, link.port): KnownLink(End(link.peer, link.peer_port)) for link in links
         }
         for switch in self._switches.values():
-            switch.asked, switch.answered = None, float("-inf")
+            switch.ready, switch.asked, switch.answered = None, None, float("-inf")
             switch.leaving.clear()
             for port in switch.ports.values():
-                port.due, port.quick = now, _QUICK_PROBES
+                port.due, port.quick = now, QUICK_PROBES
                 port.probes.clear()
         return [link for dpid in self._switches for link in self._end_without_ports(dpid)]
 
     def ports(self, dpid: str, up: Mapping[int, str], now: float) -> list[Link]:
         """A connected switch has these ports up, names by number; returns the links that end."""
-        switch = self._switches.setdefault(dpid, _Switch())
+        switch = self._switches.setdefault(dpid, ProbedSwitch())
         ports = switch.ports
         wanted = {number: End(dpid, name) for number, name in up.items() if number < MAX_PORT}
         for number in [each for each, port in ports.items() if port.end != wanted.get(each)]:
             del ports[number]
         for number, end in wanted.items():
             if number not in ports:
-                ports[number] = _Port(end, due=now)
+                ports[number] = ProbedPort(end, due=now)
         switch.names = {port.end.name: port for port in ports.values()}
         return self._end_without_ports(dpid)
 
-    def retry(self, dpid: str, now: float) -> None:
-        """A switch has come to hand over probes: what it did not before is sent anew."""
+    def ready(self, dpid: str, is_ready: bool, now: float) -> None:
+        """A connected switch takes probes and hands them over, or does not; first it does not."""
         switch = self._switches.get(dpid)
-        for port in switch.ports.values() if switch else ():
-            port.due, port.quick = min(port.due, now), _QUICK_PROBES
+        if switch is None or is_ready == (switch.ready is not None):
+            return
+        switch.ready = now if is_ready else None
+        for port in switch.ports.values() if is_ready else ():
+            port.due, port.quick = min(port.due, now), QUICK_PROBES
 
     def disconnected(self, dpid: str) -> None:
         """A switch's connection ended; its links stay."""
@@ -196,7 +148,7 @@ class Links:
 
     def heard(self, probe: Probe, dpid: str, number: int, now: float) -> Heard:
         """A genuine probe arrived at a port of a switch."""
-        nowhere = _Switch()
+        nowhere = ProbedSwitch()
         sender = self._switches.get(probe.dpid, nowhere).ports.get(probe.port)
         receiver = self._switches.get(dpid, nowhere).ports.get(number)
         sent = sender.probes.get(probe.sequence) if sender else None
@@ -208,7 +160,7 @@ class Links:
         sent.arrived = receiver.end
         return self._found(sender, receiver, probe.sequence, now)
 
-    def _refusal(self, sender: End, receiver: End, sent: _Sent) -> str:
+    def _refusal(self, sender: End, receiver: End, sent: Sent) -> str:
         if sender.dpid == receiver.dpid:
             return "self"
         if sent.arrived not in (None, receiver):
@@ -223,51 +175,54 @@ class Links:
             others.append(known)
         return "second" if any(other.confirmed for other in others) else ""
 
-    def _found(self, sender: _Port, receiver: _Port, sequence: int, now: float) -> Heard:
+    def _found(self, sender: ProbedPort, receiver: ProbedPort, sequence: int, now: float) -> Heard:
         """Remember a link, and have the other direction tried at once."""
         known = self._links.get(sender.end)
         new: Link | None = None
         ended: list[Link] = []
         if known is None or known.peer != receiver.end:
             ended = self._end(self._arriving(receiver.end))
-            known = self._links[sender.end] = _Known(receiver.end)
+            known = self._links[sender.end] = KnownLink(receiver.end)
             new = _row(sender.end, receiver.end)
         known.confirmed = True
         known.newest = max(known.newest, sequence)
         if receiver.end not in self._links and receiver.due > now + self._interval_s:
-            receiver.due, receiver.quick = now, _QUICK_PROBES
+            receiver.due, receiver.quick = now, QUICK_PROBES
         return Heard("", new, tuple(ended))
 
-    def _is_probed(self, port: _Port, now: float) -> bool:
+    def _is_probed(self, port: ProbedPort, now: float) -> bool:
         """Whether a port that is due is for probing; one that is claimed is looked at again."""
         if port.end in self._links or not self._is_claimed(port.end):
             return True
         port.due = now + RARE_SECONDS
         return False
 
-    def _send(self, switch: _Switch, port: _Port, now: float) -> int:
+    def _send(self, switch: ProbedSwitch, port: ProbedPort, now: float) -> int:
         """Note a probe of a port; returns its sequence number."""
         self._sequence += 1
         for old in [key for key, each in port.probes.items() if now - each.sent > self._fresh_s]:
             del port.probes[old]
-        sent = port.probes[self._sequence] = _Sent(now)
+        sent = port.probes[self._sequence] = Sent(now)
         switch.leaving.append(sent)
         port.quick = max(0, port.quick - 1)
         is_often = port.quick or port.end in self._links
         port.due = now + (self._interval_s if is_often else RARE_SECONDS)
         return self._sequence
 
-    def _is_lost(self, end: End, known: _Known) -> bool:
+    def _is_lost(self, end: End, known: KnownLink) -> bool:
         """Whether the last probes by a link got lost."""
         here, there = self._switches.get(end.dpid), self._switches.get(known.peer.dpid)
         port = here.names.get(end.name) if here else None
-        if port is None or there is None:
+        if here is None or there is None or port is None:
             return False
-        until = there.answered - self._interval_s / 4
+        if here.ready is None or there.ready is None:
+            return False
+        since, until = max(here.ready, there.ready), there.answered - self._interval_s / 4
         lost = [
             sequence
             for sequence, sent in port.probes.items()
-            if sequence > known.newest and sent.out is not None and sent.out <= until
+            if sequence > known.newest and since <= sent.sent
+            if sent.out is not None and sent.out <= until
         ]
         return len(lost) >= _LOST_PROBES
 
@@ -291,7 +246,7 @@ class Links:
         return ended
 
 
-def _dpids(end: End, known: _Known) -> tuple[str, str]:
+def _dpids(end: End, known: KnownLink) -> tuple[str, str]:
     """The switches of a link."""
     return end.dpid, known.peer.dpid
 

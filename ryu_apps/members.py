@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -101,6 +101,12 @@ class Members:
         name = framework.bridge_name(message.datapath)
         first = connected.dpid not in self._seen
         change = rows.admit(connected.dpid, name, problem, taken_over=first)
+        known = self._state.view.get(Switch, connected.dpid)
+        if known is not None:  # it has its zone; the database may be away
+            self._status.note(("admit", connected.dpid), change)
+            usable = first and known.connected
+            self._begin(connected, replace(known, connected=usable, problem=problem))
+            return
         self._nib.write(change).add_done_callback(
             lambda done: self._mailbox.post(lambda: self._admitted(connected, done))
         )
@@ -112,7 +118,10 @@ class Members:
             LOG.warning("switch %s not admitted yet: %s", connected.dpid, future.exception())
             self._mailbox.after(_RETRY_SECONDS, connected.link.ask_features)
             return
-        switch: Switch = future.result().value
+        self._begin(connected, future.result().value)
+
+    def _begin(self, connected: Connected, switch: Switch) -> None:
+        """The switch's zone is known: make it as wanted."""
         self._seen.add(connected.dpid)
         connected.switch = switch
         connected.usable = switch.connected

@@ -19,7 +19,8 @@ from openflow.values import Output
 from ryu_apps import lldp, wire
 from ryu_apps.discovery_measures import LinkMeasures
 from ryu_apps.framework import port_name
-from ryu_apps.links import FRESH_SECONDS, End, Links
+from ryu_apps.link_states import End
+from ryu_apps.links import FRESH_SECONDS, Links
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.ports import is_up
 from ryu_apps.punt_wire import CONTROLLER, packet_out
@@ -92,9 +93,9 @@ class Prober:
         names = {port.port_no: port_name(port) for port in up}
         self._ended(self._links.ports(dpid, names, time.monotonic()))
 
-    def retry(self, dpid: str) -> None:
-        """A switch has come to hold its flows."""
-        self._links.retry(dpid, time.monotonic())
+    def ready(self, dpid: str, is_ready: bool) -> None:
+        """Whether a connected switch holds the flows for probes, and has us as its master."""
+        self._links.ready(dpid, is_ready, time.monotonic())
 
     def disconnected(self, dpid: str) -> None:
         """A switch's connection ended."""

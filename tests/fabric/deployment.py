@@ -20,7 +20,7 @@ from prewire import processes
 from prewire.processes import Child
 from prewire.settings import Settings, load
 from tests import commands
-from tests.acceptance.deployment import Deployment, start_controller
+from tests.acceptance.deployment import Deployment, sample_values, start_controller
 from tests.places import free_ports
 from tests.waiting import until
 from topologies.spec import NetworkSpec
@@ -47,6 +47,18 @@ class Controller:
         """Its process; it must run."""
         assert self.child is not None
         return self.child.process.pid
+
+    def metrics(self) -> str:
+        """The text of its /metrics; "" while it does not answer."""
+        url = f"http://{self.settings.metrics_host}:{self.settings.metrics_port}/metrics"
+        try:
+            return httpx.get(url).raise_for_status().text
+        except httpx.TransportError:
+            return ""
+
+    def switches(self) -> int:
+        """How many switches are connected to it."""
+        return round(sum(sample_values(self.metrics(), "prewire_switch_connected", {})))
 
     def start(self) -> None:
         """As a process of its own."""
@@ -105,11 +117,19 @@ class FabricDeployment(Deployment):
     @property
     def leader(self) -> Controller:
         """The controller that leads, as the database has it."""
-        name = str(self.status()["leader"])
-        for each in self.controllers:
-            if each.child is not None and name.endswith(f":{each.pid}"):
-                return each
-        raise AssertionError(f"{name!r} leads, and is none of ours")
+        return self.await_led()
+
+    def await_led(self) -> Controller:
+        """Return the controller that leads, when one of those that run does."""
+
+        def leading() -> Controller | None:
+            name = str(self.status()["leader"])
+            found = (each for each in self.controllers if each.child is not None)
+            return next((each for each in found if name.endswith(f":{each.pid}")), None)
+
+        led = until(leading, bool, "a controller that runs leads")
+        assert led is not None
+        return led
 
     @property
     def standby(self) -> Controller:
@@ -117,7 +137,10 @@ class FabricDeployment(Deployment):
         return next(each for each in self.controllers if each is not self.leader)
 
     def await_fabric(self, spec: NetworkSpec) -> None:
-        """Return when every switch is connected and up to date, and every link was found."""
+        """Return when every switch is connected and up to date, and every link was found.
+
+        Connected to every controller that runs, the standby among them.
+        """
         switches = {switch.dpid_hex16 for switch in spec.switches}
         between = len(spec.trunks)
 
@@ -126,6 +149,9 @@ class FabricDeployment(Deployment):
             return up >= switches and not status["behind"]
 
         until(self.status, is_there, f"{len(switches)} switches are up to date", _SETTLED_SECONDS)
+        for each in self.controllers:
+            if each.child is not None:
+                until(each.switches, lambda count: count == len(switches), "all are connected")
         until(
             lambda: self.http.get("/v1/links").raise_for_status().json()["items"],
             lambda links: sum(link["up"] for link in links) == between,
@@ -155,13 +181,11 @@ class FabricDeployment(Deployment):
         self.cluster.start()
         for each in self.controllers:
             each.repair()
-        until(lambda: self.status()["leader"], bool, "somebody leads")
+        self.await_led()
 
     def metrics(self) -> str:
         """The text of the leader's /metrics."""
-        settings = self.leader.settings
-        url = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"
-        return httpx.get(url).raise_for_status().text
+        return self.leader.metrics()
 
 
 @contextmanager

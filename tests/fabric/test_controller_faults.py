@@ -24,7 +24,7 @@ def served(site: FabricSite) -> Iterator[None]:
     site.add_service()
     site.add("c1", "c4", "c7")
     site.await_slots({"c1": 21, "c4": 21, "c7": 21})
-    with site.load(at_least=500) as load:
+    with site.load(at_least=500, pause_ms=5) as load:
         yield
     load.assert_none_failed()
 
@@ -90,6 +90,7 @@ def test_both_controllers_die(site: FabricSite) -> None:
         before = {switch: site.rules_of(switch) for switch in site.switches}
         time.sleep(2)
         site.fabric.controllers[0].start()
+        site.fabric.await_led()
         site.fabric.await_fabric(site.net.spec)
     assert {switch: site.rules_of(switch) for switch in site.switches} == before
     assert site.prewire.counter("prewire_switch_rule_messages_total") == 0

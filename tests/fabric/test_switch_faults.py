@@ -157,7 +157,7 @@ def test_a_forged_link_is_no_link(site: FabricSite) -> None:
     """A host repeats what a switch sent it, and sends what looks like it."""
     before = site.prewire.http.get("/v1/links").json()["items"]
     rejected = site.prewire.counter("prewire_lldp_rejected_total")
-    site.forge_lldp("c1")
+    site.forge_lldp("cli3")
     until(
         lambda: site.prewire.counter("prewire_lldp_rejected_total") - rejected,
         lambda count: count >= 3,

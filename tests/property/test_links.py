@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from nib.records import Link
-from ryu_apps.links import End, Links
+from ryu_apps.link_states import End
+from ryu_apps.links import Links
 from ryu_apps.lldp import Probe
 
 INTERVAL_S: Final = 0.25
@@ -59,6 +61,14 @@ class Simulated:
     def tell_ports(self, dpid: str) -> None:
         up = {number: f"p{number}" for number in PORTS if (dpid, number) not in self.down}
         self.links.ports(dpid, up, self.now)
+        self.links.ready(dpid, True, self.now)
+
+    def lead(self, links: Iterable[Link]) -> list[Link]:
+        """A controller begins to lead, and all connected switches take it."""
+        ended = self.links.begin(links, self.now)
+        for dpid in SWITCHES:
+            self.links.ready(dpid, True, self.now)
+        return ended
 
     def run(self, seconds: float) -> None:
         for _ in range(round(seconds / STEP_S)):
@@ -216,14 +226,32 @@ def test_a_cable_without_carrier_is_found_from_one_probe() -> None:
     assert fabric.found == directions(AB)
 
 
-def test_probes_from_before_a_switch_was_programmed_are_sent_anew() -> None:
+def test_probes_from_before_a_switch_was_ready_are_sent_anew() -> None:
     fabric = Simulated()
+    fabric.links.ready(A, False, fabric.now)
     fabric.run(2)
     fabric.cables.add(AB)
-    fabric.links.retry(A, fabric.now)
-    fabric.links.retry("9" * 16, fabric.now)
+    fabric.links.ready(A, True, fabric.now)
+    fabric.links.ready("9" * 16, True, fabric.now)
     fabric.run(INTERVAL_S)
     assert fabric.found == directions(AB)
+
+
+@pytest.mark.parametrize("dpid", [A, B])
+def test_a_switch_that_is_not_ready_keeps_its_links(dpid: str) -> None:
+    """It answers, but does not hand over what comes: it has another master, or no flows yet."""
+    fabric = linked(AB)
+    fabric.cables.clear()
+    fabric.links.ready(dpid, False, fabric.now)
+    fabric.run(10)
+    assert fabric.found == directions(AB)
+    fabric.links.ready(dpid, True, fabric.now)
+    fabric.cables.add(AB)
+    fabric.run(10)
+    assert fabric.found == directions(AB)
+    fabric.cables.clear()
+    fabric.run(1)
+    assert fabric.found == set()
 
 
 def test_a_recorded_probe_makes_no_link() -> None:
@@ -291,7 +319,7 @@ def test_a_new_leader_keeps_known_links_and_ends_those_that_are_not_there() -> N
     cabled_anew = Link(A, "p2", C, "p2")
     fabric.cables |= {frozenset({(A, 2), (B, 2)})}
     downed = Link(A, "p9", C, "p9")
-    ended = fabric.links.begin([*fabric.links.rows, gone, cabled_anew, downed], fabric.now)
+    ended = fabric.lead([*fabric.links.rows, gone, cabled_anew, downed])
     assert ended == [downed]
     assert directions(AB) <= fabric.found
     fabric.run(1.25)
@@ -301,7 +329,7 @@ def test_a_new_leader_keeps_known_links_and_ends_those_that_are_not_there() -> N
 def test_of_two_links_to_one_port_the_one_that_is_seen_stays() -> None:
     fabric = Simulated()
     fabric.cables.add(AB)
-    fabric.links.begin([Link(C, "p2", B, "p1")], fabric.now)
+    fabric.lead([Link(C, "p2", B, "p1")])
     fabric.step()
     assert fabric.found == directions(AB)
 
@@ -359,7 +387,7 @@ class Fabrics(RuleBasedStateMachine):
 
     @rule()
     def lead(self) -> None:
-        self.fabric.links.begin(self.fabric.links.rows, self.fabric.now)
+        self.fabric.lead(self.fabric.links.rows)
 
     @rule(seconds=st.sampled_from((0.125, 0.5, 2.0)))
     def wait(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -152,6 +153,19 @@ def test_links_of_a_switch_without_controller_stay(site: DiscoverySite) -> None:
     site.ovs.set_controller("s3", f"tcp:127.0.0.1:{site.settings.controller_port}")
     until(lambda: _is_connected(site, S3), bool, "s3 is connected")
     site.await_switches()
+    assert gone == []
+    assert site.rows(Link) == links_between(*CABLES)
+
+
+def test_a_controller_that_slept_has_lost_no_link(site: DiscoverySite) -> None:
+    gone = _links_that_end(site)
+    assert site.process is not None
+    site.process.send_signal(signal.SIGSTOP)
+    slept = time.monotonic()
+    until(time.monotonic, lambda now: now > slept + 1.5, "more than three probes are due")
+    site.process.send_signal(signal.SIGCONT)
+    woke = time.monotonic()
+    until(time.monotonic, lambda now: now > woke + 1.5, "what is not there would be lost")
     assert gone == []
     assert site.rows(Link) == links_between(*CABLES)
 
