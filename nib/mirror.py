@@ -30,6 +30,7 @@ from nib.records import (
 )
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 Endpoint: TypeAlias = tuple[str, int, str]  # address, port, protocol
 
@@ -112,15 +113,18 @@ _INDEXES_OF: Mapping[
 class Store:
     """The dictionaries behind a mirror; `Lookups` reads them, `replace` alone changes them."""
 
-    __slots__ = ("indexes", "records")
+    __slots__ = ("derived", "indexes", "records", "versions")
 
     def __init__(self) -> None:
+        self.versions: dict[type[Any], int] = dict.fromkeys(RECORD_CLASSES, 0)
+        self.derived: dict[Callable[..., Any], tuple[tuple[int, ...], Any]] = {}
         self.records: dict[type[Any], dict[Key, Record]] = {k: {} for k in RECORD_CLASSES}
         self.indexes: dict[str, dict[Hashable, dict[Key, Record]]] = {n: {} for n in _INDEXES}
 
     def replace(self, kind: type[Record], key: Key, new: Record | None) -> None:
         """Put `new` (None = nothing) in the place of whatever is at `key`."""
         table = self.records[kind]
+        self.versions[kind] += 1
         old = table.pop(key, None) if new is None else table.get(key)
         if new is not None:
             table[key] = new
@@ -164,6 +168,14 @@ class Lookups:
     def count(self, kind: type[Record]) -> int:
         """How many records of this class there are."""
         return len(self._store.records[kind])
+
+    def derived(self, make: Callable[[Lookups], T], *kinds: type[Record]) -> T:
+        """What `make` finds in this view; made anew only when records of these classes changed."""
+        versions = tuple(self._store.versions[kind] for kind in kinds)
+        known = self._store.derived.get(make)
+        if known is None or known[0] != versions:
+            known = self._store.derived[make] = versions, make(self)
+        return cast(T, known[1])
 
     @property
     def generation(self) -> int:

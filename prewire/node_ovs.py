@@ -52,9 +52,13 @@ def obstacle(settings: Settings) -> str | None:
 
 
 def switch_database(settings: Settings) -> str:
-    """The OVSDB remote of this machine's Open vSwitch; "" for none."""
+    """The OVSDB remote of this machine's Open vSwitch; "" for none.
+
+    Of several databases in `switch_db` it is the one on a socket of this machine.
+    """
     if settings.switch_db is not None:
-        return settings.switch_db
+        remotes = [remote.strip() for remote in settings.switch_db.split(";")]
+        return next((each for each in remotes if each.startswith("unix:")), remotes[0])
     path = DEFAULT_RUN_DIR / "db.sock"
     return f"unix:{path}" if path.exists() else ""
 

@@ -1,12 +1,15 @@
-"""The apps that make up the controller, in the order of their start."""
+"""The apps that make up the controller, in the order of their start.
+
+The reconciler comes last: with it the controller stands for election, and then all are ready.
+"""
 
 from typing import Final
 
 APPS: Final = (
-    "ryu_apps.reconciler",
     "ryu_apps.discovery",
     "ryu_apps.learning",
     "ryu_apps.outcomes",
     "ryu_apps.telemetry",
     "ryu_apps.punt",
+    "ryu_apps.reconciler",
 )

@@ -46,15 +46,15 @@ from openflow.values import (
     ToGroup,
     match,
 )
-from ryu_apps.routing import Hops
+from ryu_apps.routing import NO_WAY, Hops
 
 # Packets a second that a switch may send to its controller, by what for.
-PROBE_METER: Final = METER_IDS.start + 8  # link probes of neighbouring switches
+PROBE_METER: Final = METER_IDS.start + 8  # link probes where no link is known yet
 LEARN_METER: Final = METER_IDS.start + 9  # stations that speak where they are not known
 ASK_METER: Final = METER_IDS.start + 10  # stations looking for one that nobody knows
 UNKNOWN_METER: Final = METER_IDS.start + 11  # packets for a station that nobody knows
 _TOLD_A_SECOND: Final = {
-    PROBE_METER: 1000,
+    PROBE_METER: 100,
     LEARN_METER: 500,
     ASK_METER: 200,
     UNKNOWN_METER: 500,
@@ -105,12 +105,14 @@ def base_rules(database: int = 0) -> Rules:
 def port_rules(fabric_ports: Iterable[int], health_port: int | None = None) -> Rules:
     """What comes in by the ports of one switch.
 
+    A link's own probes have no meter: a host that floods LLDP must not end links.
     health_port: the node agent's, whose packets have VIPs as their source: no station to learn.
     """
-    arrive = (Goto(tables.ARRIVE.number),)
-    flows = [
-        _port_flow(tables.CLASSIFY, 150, number, arrive, "fabric port") for number in fabric_ports
-    ]
+    arrive, told = (Goto(tables.ARRIVE.number),), (Output(CONTROLLER),)
+    flows = []
+    for number in fabric_ports:
+        flows.append(_port_flow(tables.CLASSIFY, 150, number, arrive, "fabric port"))
+        flows.append(_port_flow(tables.CLASSIFY, 210, number, told, "fabric port", ETH_LLDP))
     if health_port is not None:
         onward = (Goto(tables.ARP.number),)
         flows.append(_port_flow(tables.LEARN, 110, health_port, onward, "health port"))
@@ -118,10 +120,15 @@ def port_rules(fabric_ports: Iterable[int], health_port: int | None = None) -> R
 
 
 def _port_flow(
-    table: tables.Table, priority: int, number: int, actions: tuple[Action, ...], role: str
+    table: tables.Table,
+    priority: int,
+    number: int,
+    actions: tuple[Action, ...],
+    role: str,
+    eth_type: int | None = None,
 ) -> Flow:
     cookie = Cookie(Kind.PORT, number).value
-    on = match(in_port=number)
+    on = match(in_port=number) if eth_type is None else match(in_port=number, eth_type=eth_type)
     return Flow(table.number, priority, on, actions, cookie, origin=f"{role} {number}")
 
 
@@ -207,7 +214,7 @@ def route_group(zone: int, hops: Hops | None, name: str) -> Group:
     """
     group_id, origin = ROUTE_IDS.start + zone, f"route to {name}"
     if hops is None:
-        return Group(group_id, "select", (), origin)
+        return Group(group_id, "select", (), origin, NO_WAY)
     if len(hops.ports) > 1:
         buckets = tuple(_leaving(port) for port in hops.ports)
         return Group(group_id, "select", buckets, origin, hops.distance)

@@ -21,6 +21,9 @@ from nib.records import Link, Port, Switch
 # More than any way through switches under control is long.
 _OUT_OF_CONTROL: Final = 10_000
 
+# Farther than anything: what has no way on turns last, when nobody goes by it any more.
+NO_WAY: Final = 1 << 30
+
 
 class Edge(NamedTuple):
     """One direction of a usable link, with the number of the port it leaves by."""
@@ -66,8 +69,8 @@ class Fabric:
         return Hops(away[here], ports, detour)
 
     def distance(self, here: str, target: str) -> int:
-        """How far it is from `here` to another switch; 0 also where there is no way."""
-        return self._away_from(target).get(here, 0)
+        """How far it is from `here` to another switch; NO_WAY where there is none."""
+        return self._away_from(target).get(here, NO_WAY)
 
     def _detour(self, here: str, target: str) -> int | None:
         """A neighbour none of whose shortest paths come back (RFC 5286, section 3.1)."""
@@ -106,6 +109,10 @@ class Fabric:
 
 def fabric_of(view: Lookups) -> Fabric:
     """The switches and links in a view; the same object for the same."""
+    return view.derived(_fabric_in, Link, Port, Switch)
+
+
+def _fabric_in(view: Lookups) -> Fabric:
     lost = frozenset(switch.dpid for switch in view.all(Switch) if not switch.connected)
     links = (usable(link, view) for link in view.all(Link))
     return _fabric(frozenset(edge for edge in links if edge is not None), lost)

@@ -120,7 +120,7 @@ class LockstepMachine(RuleBasedStateMachine):
     def connects(self, dpid: str, forgets: bool) -> None:
         """For the first time, or again before anybody saw that it had left."""
         peer = self.peers[dpid]
-        peer.is_in_step = False
+        self.out(peer)
         if forgets:
             peer.switch = SwitchModel()
         self.follow(self.lockstep.join(dpid, Session(peer.wanted, self.generation)))
@@ -134,7 +134,8 @@ class LockstepMachine(RuleBasedStateMachine):
             sent = list(messages(*peer.batch))
             for message in sent[: data.draw(st.integers(0, len(sent)))]:
                 peer.switch.take(message)
-        peer.step, peer.is_in_step = None, False
+        peer.step = None
+        self.out(peer)
         self.follow(self.lockstep.leave(dpid))
 
     @rule(wanted=_wanted, counted=st.booleans())
@@ -167,7 +168,7 @@ class LockstepMachine(RuleBasedStateMachine):
         for place, message in enumerate(sent):
             if place != unlucky:
                 peer.switch.take(message)
-        peer.is_in_step = False
+        self.out(peer)
         self.follow(self.lockstep.acknowledged(dpid, ["refused by chance"]))
 
     @precondition(lambda self: self.busy())
@@ -175,7 +176,7 @@ class LockstepMachine(RuleBasedStateMachine):
     def is_late(self, data: st.DataObject) -> None:
         """What it was asked for is still to be answered."""
         dpid = data.draw(st.sampled_from(self.busy()))
-        self.peers[dpid].is_in_step = False
+        self.out(self.peers[dpid])
         self.follow(self.lockstep.late(dpid))
 
     @rule(dpid=st.sampled_from(DPIDS), data=st.data())
@@ -203,6 +204,7 @@ class LockstepMachine(RuleBasedStateMachine):
     def follow(self, steps: Steps) -> None:
         """Who works alone, is done with a round, and goes on at once, still works alone."""
         working = {dpid for dpid, step in steps if isinstance(step, Program)}
+        back: list[Peer] = []
         for dpid, step in steps:
             peer = self.peers[dpid]
             peer.step = step
@@ -211,9 +213,12 @@ class LockstepMachine(RuleBasedStateMachine):
                     self.check_program(peer)
                 case Applied():
                     self.check_applied(peer)
-                    peer.is_in_step = peer.is_in_step or dpid not in working
+                    back += [peer] if dpid not in working else []
                 case Retry():
-                    peer.is_in_step = False
+                    self.out(peer)
+
+        for peer in back:
+            peer.is_in_step = True
 
     def check_program(self, peer: Peer) -> None:
         turns = peer.turns
@@ -224,7 +229,7 @@ class LockstepMachine(RuleBasedStateMachine):
         if others:
             assert len(set(turns)) == 1
             assert all(turn == turns[0] for other in others for turn in other.turns)
-        if not any(other.is_in_step for other in self.round):
+        if not self.round:
             self.round = [other for other in self.peers.values() if other.is_in_step]
             self.begun = (MAKE, 0)
         assert self.begun <= turns[0]
@@ -243,6 +248,11 @@ class LockstepMachine(RuleBasedStateMachine):
 
     def in_step_and_busy(self) -> list[Peer]:
         return [self.peers[dpid] for dpid in self.busy() if self.peers[dpid].is_in_step]
+
+    def out(self, peer: Peer) -> None:
+        """A switch is with the others no more."""
+        peer.is_in_step = False
+        self.round = [other for other in self.round if other is not peer]
 
     def connected(self) -> list[str]:
         return [dpid for dpid, peer in self.peers.items() if peer.step is not None]

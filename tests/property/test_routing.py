@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nib.mirror import Mirror, RowChange
 from nib.records import Link, Port, Record, Switch
-from ryu_apps.routing import Edge, Fabric, fabric_of, fabric_ports, usable
+from ryu_apps.routing import NO_WAY, Edge, Fabric, fabric_of, fabric_ports, usable
 from tests.nib_strategies import examples
 
 
@@ -97,7 +97,7 @@ def test_no_way_is_no_hops() -> None:
     fabric = Fabric(edges_of(nx.Graph([(1, 2), (3, 4)])), frozenset())
     assert fabric.hops(dpid(1), dpid(3)) is None
     assert fabric.hops(dpid(1), dpid(9)) is None
-    assert fabric.distance(dpid(1), dpid(3)) == 0
+    assert fabric.distance(dpid(1), dpid(3)) == NO_WAY
 
 
 # ------------------------------------------------------------------------------- from rows

@@ -37,6 +37,8 @@ def test_no_agent_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_database_that_is_named_is_the_one() -> None:
     assert switch_database(load(switch_db="tcp:127.0.0.1:6640")) == "tcp:127.0.0.1:6640"
+    several = load(switch_db="tcp:10.0.0.2:6640; unix:/run/db.sock")
+    assert switch_database(several) == "unix:/run/db.sock"
 
 
 @given(DPIDS)
