@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.api import Api
 from benchmarks.counters import metric
@@ -56,10 +56,10 @@ def _register(site: Site) -> None:
         for number in range(worker, SERVICES, _WRITERS):
             vip = f"10.0.{10 + number // 200}.{1 + number % 200}"
             api.call("PUT", f"/v1/services/s{number}", {"vip": vip, "port": 80})
-            for host in hosts:
+            for subnet, host in enumerate(hosts, start=200):
                 path = f"/v1/services/s{number}/containers/{host.name}"
-                body: dict[str, Any] = {"address": host.address, "port": 10000 + number}
-                api.call("PUT", path, {**body, "iface_id": host.name})
+                address = f"10.{subnet}.{number // 200}.{1 + number % 200}"
+                api.call("PUT", path, {"address": address, "port": 8080, "iface_id": host.name})
         api.close()
 
     with ThreadPoolExecutor(_WRITERS) as pool:

@@ -319,7 +319,10 @@ def _check_slots(slots: tuple[int, ...]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One datapath: the generation it `applied`, and its `problem` ('' when all is well)."""
+    """One datapath: the generation it `applied`, and its `problem` ('' when all is well).
+
+    connected: packets may be led through it; it was programmed since it connected.
+    """
 
     dpid: str
     ct_zone: int

@@ -11,9 +11,13 @@ from openflow.cookies import Kind
 
 # (table, priority, kind of owner) -> what the flows there are for.
 MEANINGS: Final[dict[tuple[str, int, Kind], str]] = {
+    ("classify", 210, Kind.PORT): (
+        "probes (LLDP) of a link that is known: without a meter, so that no host can end it by a "
+        "flood of its own."
+    ),
     ("classify", 200, Kind.BASE): (
-        "probes of links (LLDP), which only the controller reads. A meter bounds how many it is "
-        "told, here and wherever packets go to it."
+        "other LLDP, perhaps of a link that is not known yet. A meter bounds how much of it the "
+        "controller is told, here and wherever packets go to it."
     ),
     ("classify", 150, Kind.PORT): (
         "whatever comes from another switch: it was load-balanced where it came in, and only "

@@ -67,7 +67,7 @@ def _start(settings: Settings, output: IO[bytes] | None, children: list[Child]) 
     deadline = time.monotonic() + _READY_SECONDS
     trusted = authority(settings.tls_files)
     with httpx.Client(base_url=settings.api_url, timeout=2, verify=trusted) as client:
-        while not _is_ready(client, leader):
+        while not _is_ready(client, leader, shared=bool(settings.nib)):
             ended = processes.wait_any(children, _PACE_SECONDS)
             if ended is not None:
                 raise NotUp(f"{ended.name} ended at once; its own message says why")
@@ -75,10 +75,16 @@ def _start(settings: Settings, output: IO[bytes] | None, children: list[Child]) 
                 raise NotUp(f"not ready after {_READY_SECONDS} s; the log says why")
 
 
-def _is_ready(client: httpx.Client, leader: str) -> bool:
-    """Whether REST answers and the controller of this name leads."""
+def _is_ready(client: httpx.Client, leader: str, *, shared: bool) -> bool:
+    """Whether REST answers and the controller of this name leads.
+
+    shared: other controllers may work on this database, and one of them lead.
+    """
     try:
         status = client.get("/v1/status")
     except httpx.TransportError:
         return False
-    return status.is_success and status.json()["leader"] == leader
+    if not status.is_success:
+        return False
+    leads = status.json()["leader"]
+    return bool(leads) if shared else leads == leader

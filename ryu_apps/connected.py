@@ -5,7 +5,8 @@ Must not know: what any rule means, the database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from nib.records import Switch
 from ryu_apps.link import Link
@@ -18,8 +19,9 @@ class Connected:
 
     applied: the generation it acknowledged last; audit: the request that a read-back under way
     answers; audited: the last that was answered; began: when the oldest change under way came in
-    (monotonic seconds); usable: it holds what packets need that are led through it; held: why it is
-    left alone; double: another claims to be this one.
+    (monotonic seconds); since: when it took us as its master, likewise; usable: it holds what
+    packets need that are led through it; held: why it is left alone; double: another claims to be
+    this one.
     """
 
     dpid: str
@@ -33,6 +35,7 @@ class Connected:
     usable: bool = False
     held: str = ""
     double: str = ""
+    since: float = field(default_factory=time.monotonic)
 
     @property
     def is_resting(self) -> bool:

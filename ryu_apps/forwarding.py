@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_lb import neighbours
+from gateway_lb.flow_rows import Row, flows_of
 from nib.fields import is_ipv6
 from openflow import tables
 from openflow.cookies import METER_IDS, ROUTE_IDS, Cookie, Kind
@@ -108,28 +109,18 @@ def port_rules(fabric_ports: Iterable[int], health_port: int | None = None) -> R
     A link's own probes have no meter: a host that floods LLDP must not end links.
     health_port: the node agent's, whose packets have VIPs as their source: no station to learn.
     """
-    arrive, told = (Goto(tables.ARRIVE.number),), (Output(CONTROLLER),)
-    flows = []
+    flows: list[Flow] = []
     for number in fabric_ports:
-        flows.append(_port_flow(tables.CLASSIFY, 150, number, arrive, "fabric port"))
-        flows.append(_port_flow(tables.CLASSIFY, 210, number, told, "fabric port", ETH_LLDP))
+        probes = match(in_port=number, eth_type=ETH_LLDP)
+        rows = [
+            Row(tables.CLASSIFY, 210, probes, (Output(CONTROLLER),)),
+            Row(tables.CLASSIFY, 150, match(in_port=number), (Goto(tables.ARRIVE.number),)),
+        ]
+        flows += flows_of(Kind.PORT, number, f"fabric port {number}", rows)
     if health_port is not None:
-        onward = (Goto(tables.ARP.number),)
-        flows.append(_port_flow(tables.LEARN, 110, health_port, onward, "health port"))
+        checks = Row(tables.LEARN, 110, match(in_port=health_port), (Goto(tables.ARP.number),))
+        flows += flows_of(Kind.PORT, health_port, f"health port {health_port}", [checks])
     return Rules(tuple(flows))
-
-
-def _port_flow(
-    table: tables.Table,
-    priority: int,
-    number: int,
-    actions: tuple[Action, ...],
-    role: str,
-    eth_type: int | None = None,
-) -> Flow:
-    cookie = Cookie(Kind.PORT, number).value
-    on = match(in_port=number) if eth_type is None else match(in_port=number, eth_type=eth_type)
-    return Flow(table.number, priority, on, actions, cookie, origin=f"{role} {number}")
 
 
 # ------------------------------------------------------------------------------- stations

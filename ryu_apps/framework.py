@@ -12,6 +12,7 @@ import importlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -68,6 +69,8 @@ def on(event: Any, phases: Any) -> Callable[[Handler], Handler]:
     def decorated(handle: Handler) -> Handler:
         @functools.wraps(handle)
         def guarded(app: Any, message: Any) -> None:
+            if hasattr(message, "msg"):
+                message.msg.datapath.prewire_heard = time.monotonic()
             try:
                 handle(app, message)
             except Exception:
@@ -96,6 +99,11 @@ def admit_by(decide: Callable[[Any], bool]) -> None:
             _set_state(datapath, state)
 
     controller.Datapath.set_state = set_state
+
+
+def last_heard(datapath: Any) -> float:
+    """When the switch last sent anything that an app handles, in monotonic seconds; 0.0: never."""
+    return float(getattr(datapath, "prewire_heard", 0.0))
 
 
 def is_open(datapath: Any) -> bool:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Ejected, Health, Report
@@ -30,6 +30,9 @@ from ryu_apps.dealing import deal, moved_slots
 from ryu_apps.units import Unit, all_units, services_on, touched_units
 
 Slots: TypeAlias = SlotTable | LocalSlots
+
+
+_NOTHING: Final = Rules()
 
 
 class Incremental:
@@ -45,6 +48,7 @@ class Incremental:
         self._unsaved_local: dict[tuple[str, str], LocalSlots | None] = {}
         self._decided: dict[Key, list[Slots]] = {}  # and not seen back yet
         self._moved: Counter[str] = Counter()
+        self._compiled: dict[tuple[str, int], dict[Unit, Rules]] = {}  # by dpid and zone
 
     def absorb(self, changes: Iterable[RowChange], generation: int, now_ms: int) -> set[Unit]:
         """Apply changes, deal slots anew where they must not wait; the units to recompile."""
@@ -62,7 +66,7 @@ class Incremental:
         for service in services:
             touched |= self._deal(service, now_ms)
         self.generation = generation
-        return touched
+        return self._touch(touched)
 
     def counted(self, number: int, switch: str, counts: Sequence[int], now_ms: int) -> None:
         """A switch's packet counts of the buckets of a service's group, in order."""
@@ -88,15 +92,29 @@ class Incremental:
         touched: set[Unit] = set()
         for service in due:
             touched |= self._deal(service, now_ms)
-        return touched
+        return self._touch(touched)
 
     def rules(self, units: Iterable[Unit], switch: Switch) -> dict[Unit, Rules]:
         """What these units need in one switch."""
-        return {unit: unit_rules(unit, self.view, switch) for unit in units}
+        known = self._compiled.setdefault((switch.dpid, switch.ct_zone), {})
+        found: dict[Unit, Rules] = {}
+        for unit in units:
+            rules = known.get(unit) or unit_rules(unit, self.view, switch)
+            found[unit] = rules
+            if rules != _NOTHING:
+                known[unit] = rules
+        return found
 
     def all_rules(self, switch: Switch) -> dict[Unit, Rules]:
-        """What one switch needs in all."""
+        """What one switch needs in all; of a switch that comes again most is known."""
         return self.rules(all_units(self.view), switch)
+
+    def _touch(self, units: set[Unit]) -> set[Unit]:
+        """These units are to be compiled anew."""
+        for known in self._compiled.values():
+            for unit in units & known.keys():
+                del known[unit]
+        return units
 
     def take_unsaved_slots(self) -> Mapping[str, SlotTable | None]:
         """Slot tables by service that the database does not have yet; None: to be deleted."""

@@ -49,6 +49,12 @@ class Measures:
             switch,
             registry=registry,
         )
+        self.ready = Gauge(
+            "prewire_switch_ready_seconds",
+            "From when the switch last took this controller as its master until it held all rules.",
+            switch,
+            registry=registry,
+        )
         self.messages = Counter(
             "prewire_switch_rule_messages_total",
             "Flow, group and meter messages sent.",

@@ -10,6 +10,7 @@ Must not know: how flows look, what bytes they are, which rows touch which rules
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -240,6 +241,8 @@ class Members:
             self._measures.took("switch", connected.began)
             connected.began = None
         self._measures.applied.labels(connected.dpid).set(generation)
+        if not connected.applied:
+            self._measures.ready.labels(connected.dpid).set(time.monotonic() - connected.since)
         if generation != connected.applied or not connected.usable:
             connected.applied = generation
             connected.usable = True

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from ryu_apps import framework
 from ryu_apps.framework import ofproto
 from ryu_apps.leadership import Leadership
 from ryu_apps.link import Link
@@ -47,12 +48,14 @@ class Roles:
     def check(self, link: Link, now: float) -> bool:
         """Ask which role we have, in case another took it; False where the switch is silent.
 
-        now: monotonic seconds; to be called every second or so.
+        now: monotonic seconds; to be called every second or so. The answer may be long behind a
+        read-back: what comes meanwhile is life, too.
         """
         asked = link.asked_role
         if asked is None:
             link.ask_role(_NO_CHANGE, 0)
-        return asked is None or now - asked.at < SILENCE_SECONDS
+            return True
+        return now - max(asked.at, framework.last_heard(link.datapath)) < SILENCE_SECONDS
 
     def heard(self, link: Link, message: Any) -> None:
         """A role reply."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,13 +34,14 @@ from openflow.values import (
 )
 from ryu_apps import reports
 from ryu_apps.compile import compile_state
-from ryu_apps.units import Unit
 from ryu_apps.dealing import next_slots
 from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
 from ryu_apps.framework import ofproto
 from ryu_apps.link import Link, ReadBackResult
+from ryu_apps.lockstep import Lockstep, Steps
 from ryu_apps.order import order
 from ryu_apps.session import Applied, Program, ReadBack, Retry, Session, Step
+from ryu_apps.units import Unit
 from tests.conftest import REQUIRE
 from tests.nib_strategies import HERE, Database, Edit, edits, histories
 from tests.ovs import OvsError, PrivateOvs, is_installed
@@ -206,40 +208,43 @@ def test_compiled_rules_are_taken_read_back_equal_and_taken_back(
 
 
 class Controller:
-    """What the reconciler does for one switch, without threads."""
+    """The part of the reconciler that carries steps of one switch out, over a real connection."""
 
     def __init__(self, peer: Management, wanted: Mapping[Unit, Rules]) -> None:
         self.peer = peer
-        self.link = Link(peer, EPOCH)
-        self.session = Session(wanted, 1)
         self.read = ReadBackResult()
+        self.link = Link(peer, EPOCH)
+        self.lockstep = Lockstep()
+        self.session = Session(wanted, 1)
+        self.steps = deque(self.lockstep.join(HERE, self.session))
 
-    def until_it_rests(self, step: Step | None) -> Applied | Retry:
+    def until_it_rests(self, more: Steps | None = None) -> Step:
         """Carry steps out until the session is applied or wants to wait."""
-        while not isinstance(step, Applied | Retry):
+        self.steps += more or []
+        while True:
+            while not self.steps:
+                self.steps += self._heard(self.peer.receive())
+            _, step = self.steps.popleft()
             match step:
                 case ReadBack():
                     self.link.read_back()
                 case Program(batch):
                     self.link.program(batch)
-            step = None
-            while step is None:
-                step = self._next_step()
-        return step
+                case Applied() | Retry():
+                    return step
 
-    def _next_step(self) -> Step | None:
-        message = self.peer.receive()
+    def _heard(self, message: Any) -> Steps:
         if message.msg_type == ofproto.OFPT_ERROR:
             self.link.refused(message)
         elif message.msg_type == ofproto.OFPT_BARRIER_REPLY:
             refused = self.link.barrier(message.xid)
-            return None if refused is None else self.session.acknowledged(refused)
+            return [] if refused is None else self.lockstep.acknowledged(HERE, refused)
         elif message.msg_type == ofproto.OFPT_MULTIPART_REPLY:
             result = self.link.reply(message, READERS[message.type])
             if result is not None:
                 self.read = result
-                return self.session.read(result.installed)
-        return None
+                return self.lockstep.read(HERE, result.installed)
+        return []
 
 
 READERS: Mapping[int, Callable[[Any], Flow | Group | Meter]] = {
@@ -258,14 +263,14 @@ def test_a_session_brings_a_switch_to_what_is_wanted(
     database = Database(history)
     wanted = moment(database)
     controller = Controller(peer, wanted)
-    assert controller.until_it_rests(ReadBack()) == Applied(1)
+    assert controller.until_it_rests() == Applied(1)
     check_holding(peer, desired_of(wanted.values()))
     for edit in later:
         database.write(edit)
     after = moment(database)
     gone = dict.fromkeys(wanted.keys() - after.keys(), Rules())
-    step = controller.session.want({**after, **gone}, 2)
-    assert controller.until_it_rests(step) == Applied(2)
+    steps = controller.lockstep.want({HERE: {**after, **gone}}, 2)
+    assert controller.until_it_rests(steps) == Applied(2)
     check_holding(peer, desired_of(after.values()))
 
 
@@ -279,10 +284,10 @@ def check_holding(peer: Management, wanted: Desired) -> None:
 def test_a_later_leader_changes_nothing_that_is_right(ovs: PrivateOvs, peer: Management) -> None:
     empty(ovs)
     wanted = {Unit("base"): Rules((Flow(0, 5, match(), (Goto(20),), OWNER_COOKIE),))}
-    assert Controller(peer, wanted).until_it_rests(ReadBack()) == Applied(1)
+    assert Controller(peer, wanted).until_it_rests() == Applied(1)
     later = Controller(peer, wanted)
     later.link = Link(peer, EPOCH + 1)
-    assert later.until_it_rests(ReadBack()) == Applied(1)
+    assert later.until_it_rests() == Applied(1)
     (flow,) = peer.holding().flows.values()
     assert flow.cookie == with_epoch(OWNER_COOKIE, EPOCH)
 
@@ -294,11 +299,11 @@ def test_a_refusal_names_the_rule_and_leaves_the_session_waiting(
     wrong = Flow(0, 5, match(), (ToGroup(4711),), OWNER_COOKIE)
     right = Flow(0, 6, match(), (Output(1),), OWNER_COOKIE)
     controller = Controller(peer, {Unit("base"): Rules((wrong, right))})
-    assert isinstance(controller.until_it_rests(ReadBack()), Retry)
+    assert isinstance(controller.until_it_rests(), Retry)
     assert "OFPBAC_BAD_OUT_GROUP" in controller.session.problem
     assert "group:4711" in controller.session.problem
-    controller.session.want({Unit("base"): Rules((right,))}, 2)
-    assert controller.until_it_rests(controller.session.retry()) == Applied(2)
+    controller.lockstep.want({HERE: {Unit("base"): Rules((right,))}}, 2)
+    assert controller.until_it_rests(controller.lockstep.retry(HERE)) == Applied(2)
     assert list(peer.holding().flows) == [right.key]
 
 
@@ -350,7 +355,7 @@ def test_flows_of_others_are_read_over_and_left_alone(ovs: PrivateOvs, peer: Man
     ovs.ofctl("add-meter", BRIDGE, "meter=5,kbps,band=type=drop,rate=1000")
     wanted = {Unit("base"): Rules((Flow(20, 5, match(), (Output(1),), OWNER_COOKIE),))}
     controller = Controller(peer, wanted)
-    assert controller.until_it_rests(ReadBack()) == Applied(1)
+    assert controller.until_it_rests() == Applied(1)
     dump = ovs.ofctl("--no-stats", "dump-flows", BRIDGE)
     assert dump.count("actions=") == len(added) + 1
     assert "group_id=5" in ovs.ofctl("dump-groups", BRIDGE)
