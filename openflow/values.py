@@ -44,9 +44,19 @@ class FieldMatch:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A conjunction of field matches, sorted by field name; build it with `match`."""
+    """A conjunction of field matches, sorted by field name; build it with `match`.
+
+    Its hash is kept: matches are the keys of whatever compares a switch's flows.
+    """
 
     entries: tuple[FieldMatch, ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.entries))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __iter__(self) -> Iterator[FieldMatch]:
         return iter(self.entries)

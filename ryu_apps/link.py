@@ -84,6 +84,10 @@ class Link:
 
     def send(self, *messages: bytes) -> None:
         """Queue messages; they are lost, as the switch is, where the connection is gone."""
+        self._stream(messages)
+
+    def _stream(self, messages: Iterable[bytes]) -> None:
+        """Queue messages as they are made: the switch works while more are."""
         for piece in _pieces(messages):
             framework.send(self.datapath, piece)
 
@@ -137,18 +141,17 @@ class Link:
 
     def program(self, batch: Batch) -> None:
         """Send a batch, a barrier after each of its stages."""
-        sent: dict[int, Rule] = {}
-        messages = []
-        barrier = 0
+        self._batch = _Batch(0, {})
+        self._stream(self._messages(batch, self._batch))
+
+    def _messages(self, batch: Batch, under_way: _Batch) -> Iterator[bytes]:
         for stage in batch:
             for encode, rule in self._encoders(stage):
                 xid = next(self._xids)
-                sent[xid] = rule
-                messages.append(encode(rule, xid))
-            barrier = next(self._xids)
-            messages.append(wire.barrier(barrier))
-        self._batch = _Batch(barrier, sent)
-        self.send(*messages)
+                under_way.sent[xid] = rule
+                yield encode(rule, xid)
+            under_way.barrier = next(self._xids)
+            yield wire.barrier(under_way.barrier)
 
     def reply(self, message: Any, read: Callable[[Any], Rule]) -> ReadBackResult | None:
         """A part of a read-back; returns the whole when this was the last part."""
@@ -207,7 +210,7 @@ class Link:
                 installed.meters[rule.meter_id] = rule
 
 
-def _pieces(messages: tuple[bytes, ...]) -> Iterator[bytes]:
+def _pieces(messages: Iterable[bytes]) -> Iterator[bytes]:
     piece = bytearray()
     for message in messages:
         piece += message
