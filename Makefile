@@ -6,7 +6,11 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-ALL_TESTS := tests/unit tests/property tests/golden tests/nib tests/switch tests/acceptance tests/fabric
+
+# Tests that have a machine of their own, so to say, and run side by side; and those on the one Mininet.
+PURE := tests/unit tests/property tests/golden
+APART := tests/nib tests/switch --ignore-glob='*/test_topologies*'
+ON_MININET := $(wildcard tests/switch/test_topologies*.py) tests/acceptance tests/fabric
 
 # With this set, a test that cannot run (no root, no Open vSwitch) fails instead of being skipped.
 ON_SWITCHES := PREWIRE_REQUIRE_SWITCH_TESTS=1
@@ -35,7 +39,7 @@ lint: venv ## format, lint, types, layers
 	@$(BIN)/lint-imports --no-logo >.setup/layers.log 2>&1 || { cat .setup/layers.log; exit 1; }
 
 check: lint ## lint and the tests that need no root and no switch
-	@$(PYTEST) -n auto tests/unit tests/property tests/golden
+	@$(PYTEST) -n auto $(PURE)
 
 nib: venv ## tests of the state database on a real ovsdb-server
 	@$(PYTEST) tests/nib
@@ -46,8 +50,9 @@ switch: system venv ## tests on real switches (root)
 acceptance: setup ## the whole system on Mininet (root)
 	@$(ON_SWITCHES) $(PYTEST) tests/acceptance tests/fabric
 
-test: setup lint ## set-up, lint and every test (root); the last line is the count
-	@$(ON_SWITCHES) $(PYTEST) $(ALL_TESTS)
+test: setup check ## set-up, lint and every test (root); each part ends with its count
+	@$(ON_SWITCHES) $(PYTEST) -n 2 --dist loadfile $(APART)
+	@$(ON_SWITCHES) $(PYTEST) $(ON_MININET)
 
 demo: system venv ## the whole system, shown (root)
 	@$(BIN)/prewire demo

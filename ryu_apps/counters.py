@@ -21,12 +21,14 @@ K = TypeVar("K", bound=Hashable)
 # Where a flow of ours stands, and what it belongs to -> what its packets are. None: any priority.
 # Each packet meets one flow of a series at most. Not counted are, in tables conntrack and origin,
 # what a container sends to a VIP (answers to its checks among it) and direct connections to it.
+# Packets of a container pass the flow of OWN_PRIORITY in its own switch, and in the client's too.
+OWN_PRIORITY: Final = 80
 _SERIES: Final = {
     (Kind.SERVICE, tables.CONNTRACK.number, None): "to",
     (Kind.SERVICE, tables.SERVICE.number, None): "new",
     (Kind.CONTAINER, tables.REMEMBER.number, None): "new",
     (Kind.CONTAINER, tables.ENDPOINT.number, None): "to",
-    (Kind.CONTAINER, tables.CONNTRACK.number, 80): "from",
+    (Kind.CONTAINER, tables.CONNTRACK.number, OWN_PRIORITY): "from",
     (Kind.CONTAINER, tables.ORIGIN.number, 100): "from",
 }
 

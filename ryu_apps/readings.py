@@ -17,7 +17,10 @@ from nib.database import Nib
 from nib.mirror import Lookups
 from nib.records import Port, Service
 from openflow.cookies import GROUP_IDS, Kind
-from ryu_apps.counters import Series, Totals, series_of
+from openflow.values import Match
+from ryu_apps.counters import OWN_PRIORITY, Series, Totals, series_of
+from ryu_apps.reports import NotOurs, match_of
+from ryu_apps.stations import located
 
 # Metric name after "prewire_port_", attribute of a port statistics entry, what it says.
 _PORT_COUNTERS: Final = (
@@ -51,7 +54,7 @@ _CONNECTIONS: Final = {
 _LABELS: Final = {Kind.SERVICE: ["service"], Kind.CONTAINER: ["service", "container"]}
 
 Counted = tuple[int, int]  # packets, bytes
-Place = tuple[int, tuple[Any, ...]]  # a flow's priority and match
+Place = tuple[int, Match]  # a flow's priority and match
 
 
 class Readings(Collector):
@@ -66,13 +69,15 @@ class Readings(Collector):
 
     def flows(self, dpid: str, entries: Iterable[Any]) -> None:
         """Take a reading of flows: packets and bytes by what they count."""
-        with self._lock:
+        with self._lock, self._nib.view() as view:
             for entry in entries:
-                on = entry.match.items()
-                series = series_of(entry.cookie, entry.table_id, entry.priority, tcp_flags(on))
-                if series is not None:
-                    place = (entry.priority, tuple(on))
-                    self._flows.read((dpid, series, place), (entry.packet_count, entry.byte_count))
+                counted = counted_by(entry)
+                if counted is not None:
+                    series, on = counted
+                    key = (dpid, series, (entry.priority, on))
+                    is_other = _passes_by(series, entry.priority, dpid, view)
+                    count = self._flows.begin if is_other else self._flows.read
+                    count(key, (entry.packet_count, entry.byte_count))
 
     def groups(self, dpid: str, entries: Iterable[Any]) -> None:
         """Take a reading of groups: packets by service number."""
@@ -158,12 +163,25 @@ def _add(sums: dict[Series, Counted], series: Series, packets: int, size: int) -
     sums[series] = (before[0] + packets, before[1] + size)
 
 
-def tcp_flags(on: Iterable[tuple[str, Any]]) -> int:
-    """The TCP flags that a reported match wants set; 0 where it asks for none."""
-    for name, wanted in on:
-        if name.startswith("tcp_flags"):  # a framework has several names for it
-            return int(wanted[0] if isinstance(wanted, tuple) else wanted)
-    return 0
+def counted_by(entry: Any) -> tuple[Series, Match] | None:
+    """What a flow's packets are counted as, and its match; None: nothing, or not our flow."""
+    try:
+        on = match_of(entry)
+    except NotOurs:
+        return None
+    flags = on.get("tcp_flags")
+    wanted = 0 if flags is None else flags.value
+    series = series_of(entry.cookie, entry.table_id, entry.priority, wanted)
+    return None if series is None else (series, on)
+
+
+def _passes_by(series: Series, priority: int, dpid: str, view: Lookups) -> bool:
+    """Whether a container's packets pass this flow in another switch than its own, which counts."""
+    if (series.what, priority) != ("from", OWN_PRIORITY):
+        return False
+    container = view.container_numbered(series.number)
+    place = None if container is None else located(container.mac, view)
+    return place is not None and place.switch != dpid
 
 
 def _names(series: Series, view: Lookups) -> list[str] | None:

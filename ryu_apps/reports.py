@@ -1,6 +1,7 @@
 """From what a switch reports to our values: flows, groups, meters, errors, features.
 
-The way back of `ryu_apps.wire`. What prewire would never have sent raises NotOurs.
+The way back of `ryu_apps.wire`. What prewire would never have sent raises NotOurs. Flows and groups
+are read from their bytes, and what `ryu_apps.flow_reader` does not know by the framework's parser.
 
 Must not know: what was asked, or what becomes of the answer.
 """
@@ -21,6 +22,7 @@ from openflow.values import (
     Flow,
     Goto,
     Group,
+    GroupKind,
     Match,
     Meter,
     Move,
@@ -32,20 +34,16 @@ from openflow.values import (
     SetQueue,
     ToGroup,
 )
+from ryu_apps import flow_reader, oxm_reader
+from ryu_apps.entries import FlowEntry, GroupEntry
+from ryu_apps.flow_reader import KINDS_OF_NAT, UNREADABLE
 from ryu_apps.framework import nicira_ext, ofproto, parser
-from ryu_apps.wire import GROUP_KINDS, NAT_FLAGS, NO_RECIRCULATION, SAME_PORT
+from ryu_apps.oxm_reader import OURS
+from ryu_apps.wire import GROUP_KINDS, NO_RECIRCULATION, SAME_PORT
 
 # More parts of a multipart reply follow.
 MORE: Final[int] = ofproto.OFPMPF_REPLY_MORE
 
-# A switch may report a field by its OpenFlow name or by Open vSwitch's, whichever it was sent by.
-_OURS: Final = {
-    oxm: name
-    for name, declared in FIELDS.items()
-    for oxm in (name, declared.oxm, f"{declared.oxm}_nxm", declared.oxm.removesuffix("_nxm"))
-}
-
-_KINDS_OF_NAT: Final = {number: kind for kind, number in NAT_FLAGS.items()}
 _KINDS_OF_GROUP: Final = {number: kind for kind, number in GROUP_KINDS.items()}
 
 
@@ -68,8 +66,8 @@ def flow_of(reported: Any) -> Flow:
     return Flow(
         reported.table_id,
         reported.priority,
-        _read_match(reported.match),
-        _read_instructions(reported.instructions),
+        match_of(reported),
+        _actions_of(reported),
         reported.cookie,
         reported.idle_timeout,
     )
@@ -78,15 +76,7 @@ def flow_of(reported: Any) -> Flow:
 def group_of(reported: Any) -> Group:
     """The group of one entry of a group description reply. NotOurs likewise."""
     kind = _KINDS_OF_GROUP[reported.type]
-    buckets = tuple(
-        Bucket(
-            tuple(_read_action(action) for action in bucket.actions),
-            bucket.weight if kind == "select" else 1,
-            None if bucket.watch_port == ofproto.OFPP_ANY else bucket.watch_port,
-        )
-        for bucket in reported.buckets
-    )
-    return Group(reported.group_id, kind, buckets)
+    return Group(reported.group_id, kind, _buckets_of(reported, kind))
 
 
 def meter_of(reported: Any) -> Meter:
@@ -113,6 +103,41 @@ def has_select_groups(reported: Any) -> bool:
     return bool(reported.types & 1 << ofproto.OFPGT_SELECT)
 
 
+def match_of(reported: Any) -> Match:
+    """The match of one entry of a flow statistics reply. NotOurs likewise."""
+    if isinstance(reported, FlowEntry):
+        try:
+            return oxm_reader.match_of(reported.match_bytes)
+        except UNREADABLE:
+            pass
+    return _read_match(reported.match)
+
+
+def _actions_of(reported: Any) -> tuple[Action, ...]:
+    if isinstance(reported, FlowEntry):
+        try:
+            return flow_reader.actions_of(reported.instructions_bytes)
+        except UNREADABLE:
+            pass
+    return _read_instructions(reported.instructions)
+
+
+def _buckets_of(reported: Any, kind: GroupKind) -> tuple[Bucket, ...]:
+    if isinstance(reported, GroupEntry):
+        try:
+            return flow_reader.buckets_of(reported.buckets_bytes, kind)
+        except UNREADABLE:
+            pass
+    return tuple(
+        Bucket(
+            tuple(_read_action(action) for action in bucket.actions),
+            bucket.weight if kind == "select" else 1,
+            None if bucket.watch_port == ofproto.OFPP_ANY else bucket.watch_port,
+        )
+        for bucket in reported.buckets
+    )
+
+
 def _read_match(reported: Any) -> Match:
     entries = []
     for oxm, given in reported.items():
@@ -125,9 +150,9 @@ def _read_match(reported: Any) -> Match:
 
 
 def _our_name(oxm: str) -> str:
-    if oxm not in _OURS:
+    if oxm not in OURS:
         raise NotOurs(f"prewire uses no field {oxm}")
-    return _OURS[oxm]
+    return OURS[oxm]
 
 
 def _read_value(name: str, given: int | str) -> int:
@@ -199,12 +224,12 @@ def _read_ct(reported: Any) -> Ct:
 def _read_nat(reported: Any) -> Nat | None:
     if type(reported).__name__ != "NXActionNAT":
         return None
-    if reported.flags not in _KINDS_OF_NAT or reported.range_ipv4_max or reported.range_proto_max:
+    if reported.flags not in KINDS_OF_NAT or reported.range_ipv4_max or reported.range_proto_max:
         raise NotOurs("prewire's NAT is to one address and port")
     if reported.range_ipv6_min:
         raise NotOurs("prewire's NAT is of IPv4")
     return Nat(
-        _KINDS_OF_NAT[reported.flags],
+        KINDS_OF_NAT[reported.flags],
         _read_value("ip_dst", reported.range_ipv4_min or 0),
         reported.range_proto_min or 0,
     )

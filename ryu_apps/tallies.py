@@ -14,11 +14,13 @@ from typing import Any, Final
 
 from gateway_lb.ejection import Counts
 from openflow.cookies import Kind
-from openflow.fields import PROTO_TCP
-from ryu_apps.counters import Series, Totals, series_of
-from ryu_apps.readings import tcp_flags
+from openflow.fields import FIELDS, PROTO_TCP
+from openflow.values import FieldMatch
+from ryu_apps.counters import Series, Totals
+from ryu_apps.readings import counted_by
 
 _COUNTED: Final = ("new", "answered", "reset")
+_TCP: Final = FieldMatch("ip_proto", PROTO_TCP, FIELDS["ip_proto"].full_mask)
 
 
 class Tallies:
@@ -33,9 +35,11 @@ class Tallies:
         """Take a switch's reading of flows; other flows than those of connections are ignored."""
         self._reading.add(dpid)
         for entry in entries:
-            on = entry.match.items()
-            series = series_of(entry.cookie, entry.table_id, entry.priority, tcp_flags(on))
-            if series is not None and _is_counted(series) and ("ip_proto", PROTO_TCP) in on:
+            counted = counted_by(entry)
+            if counted is None:
+                continue
+            series, on = counted
+            if _is_counted(series) and on.get("ip_proto") == _TCP:
                 if dpid not in self._known:
                     self._totals.begin((dpid, series), (entry.packet_count,))
                 self._totals.read((dpid, series), (entry.packet_count,))

@@ -138,3 +138,24 @@ def test_addresses_are_still_vips(site: FabricSite) -> None:
     site.add_service()
     for client in site.clients:
         assert reachable(site.net, client, VIP), client
+
+
+def test_packets_are_counted_once(site: FabricSite) -> None:
+    """A container's at its own switch, though the client's switch sees them too."""
+    site.add_service()
+    site.add("c7")
+    own = {"service": "web", "container": "c7"}
+
+    def sent(direction: str) -> float:
+        name = "prewire_container_packets_total"
+        return site.prewire.counter(name, direction=direction, **own)
+
+    connections = site.prewire.counter("prewire_container_new_connections_total", **own)
+    assert site.get(20) == {"c7": 20}
+    until(
+        lambda: site.prewire.counter("prewire_container_new_connections_total", **own),
+        lambda count: count - connections == 20,
+        "20 connections are counted",
+    )
+    to, back = sent("to"), sent("from")
+    assert 0.5 < back / to < 1.5, "as many packets from it as to it, more or less"

@@ -359,6 +359,7 @@ def programme(held: Installed, wanted: Moment) -> list[Message]:
 
 
 @given(histories(), st.lists(edits, min_size=1, max_size=6))
+@examples(0.6)
 @example(
     [
         Edit(put_port, port_of_station(1)),

@@ -11,6 +11,7 @@ from openflow.index import Index
 from openflow.interpreter import choose_by_hash, run
 from openflow.packet import Packet, tcp
 from openflow.values import Bucket, Ct, Flow, Group, Output, Rules
+from tests.nib_strategies import examples
 from tests.strategies import LAST_TABLE, kinds, matches, packets
 from tests.switch.random_pipelines import Maker
 
@@ -33,6 +34,7 @@ def naive(flows: tuple[Flow, ...], packet: Packet) -> Flow | None:
 
 
 @given(flows=crowded_tables(), packet=packets())
+@examples(0.5)
 def test_a_lookup_finds_what_trying_every_flow_finds(
     flows: tuple[Flow, ...], packet: Packet
 ) -> None:
@@ -40,6 +42,7 @@ def test_a_lookup_finds_what_trying_every_flow_finds(
 
 
 @given(seed=st.integers(0, 2**32))
+@examples(0.5)
 def test_lookups_in_random_pipelines(seed: int) -> None:
     maker = Maker(seed)
     rules, packet = maker.rules(), maker.packet()
@@ -49,6 +52,7 @@ def test_lookups_in_random_pipelines(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
+@examples(0.5)
 def test_a_pipeline_that_only_goes_on_never_returns_and_never_errs(seed: int) -> None:
     """Within one call chain; two resubmits may of course reach the same table one after another."""
     maker = Maker(seed)
@@ -63,6 +67,7 @@ def test_a_pipeline_that_only_goes_on_never_returns_and_never_errs(seed: int) ->
 
 
 @given(seed=st.integers(0, 2**32))
+@examples(0.5)
 def test_a_run_depends_on_nothing_but_what_it_is_given(seed: int) -> None:
     maker = Maker(seed)
     index = Index(maker.rules())

@@ -27,6 +27,7 @@ from openflow.text import (
     rules_text,
 )
 from openflow.values import Flow, Group, Meter, Rules
+from tests.nib_strategies import examples
 from tests.strategies import flows, groups, meters, packets, rules
 
 DIALECTS: tuple[Dialect, ...] = get_args(Dialect)
@@ -55,6 +56,7 @@ def test_meter(meter: Meter, dialect: Dialect) -> None:
 
 
 @given(given_rules=rules(), dialect=dialects)
+@examples(0.4)
 def test_rules(given_rules: Rules, dialect: Dialect) -> None:
     text = rules_text(given_rules, dialect)
     read = parse_rules(text)

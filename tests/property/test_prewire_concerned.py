@@ -72,7 +72,7 @@ def packets_of(draw: st.DrawFn, view: Mirror) -> Packet:
 
 
 @given(histories(), st.data())
-@examples(0.5)
+@examples(0.3)
 def test_a_packet_meets_no_other_units(history: list[Edit], data: st.DataObject) -> None:
     view = whole(history)
     everything = all_units(view)

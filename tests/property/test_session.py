@@ -208,5 +208,5 @@ def ours(held: Installed) -> tuple[object, ...]:
     return shown(Installed(flows, held.groups, held.meters))
 
 
-SessionMachine.TestCase.settings = examples(0.3)
+SessionMachine.TestCase.settings = examples(0.2)
 TestSession = SessionMachine.TestCase
