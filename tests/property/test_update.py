@@ -1,6 +1,6 @@
 """At every moment of an update of several switches a packet is delivered, and never in a circle.
 
-Random fabrics of up to eight switches: links come into use and out of it, machines are heard
+Random fabrics of up to twelve switches: links come into use and out of it, machines are heard
 elsewhere, containers move, all at once. Switches take the messages of the update in any order that
 `ryu_apps.lockstep` leaves open. What is seen of links changes, the links themselves stay: what an
 update cannot help is packets lost on a link that is cut.
@@ -129,7 +129,7 @@ def moment(spec: NetworkSpec, sketch: Sketch) -> Moment:
 
 @st.composite
 def updates(draw: st.DrawFn) -> tuple[NetworkSpec, Sketch, Sketch]:
-    spec = draw(fabrics(8))
+    spec = draw(fabrics(12))
     return spec, draw(sketches(spec)), draw(sketches(spec))
 
 
@@ -288,7 +288,7 @@ def first_packet() -> Packet:
 
 
 @given(updates(), st.integers(0, 2**32))
-@examples(0.1)
+@examples(0.07)
 def test_at_every_message_of_an_update_packets_are_delivered_and_never_loop(
     update: tuple[NetworkSpec, Sketch, Sketch], seed: int
 ) -> None:
