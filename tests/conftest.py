@@ -11,8 +11,9 @@ from tests.ovs import PrivateOvs, is_installed
 REQUIRE = "PREWIRE_REQUIRE_SWITCH_TESTS"
 """When set, a test that cannot run here fails the run instead of being skipped."""
 
-# Times differ between machines, so none is too long. `--hypothesis-profile=thorough` looks harder.
-settings.register_profile("prewire", deadline=None, print_blob=True)
+# Times differ between machines, so none is too long; examples are as many as `make check` has time
+# for. `--hypothesis-profile=thorough` looks harder.
+settings.register_profile("prewire", max_examples=60, deadline=None, print_blob=True)
 settings.register_profile("thorough", settings.get_profile("prewire"), max_examples=3000)
 settings.load_profile("prewire")
 
