@@ -7,6 +7,7 @@ and attached-mac. Pure: values in, rows out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from nib.draft import Draft
@@ -38,8 +39,14 @@ def described(dpid: str, port: Any, attachments: Attachments) -> Port:
     )
 
 
-def ports_are(dpid: str, ports: Iterable[Port]) -> Callable[[Draft], object]:
-    """The switch has these ports and no others."""
+def ports_are(
+    dpid: str, ports: Iterable[Port], *, may_be_said: bool = False
+) -> Callable[[Draft], object]:
+    """The switch has these ports and no others.
+
+    may_be_said: its own database was not heard yet, so what the rows had of it stays; else all
+    containers would lose their places whenever a controller starts.
+    """
     rows = {port.name: port for port in ports}
 
     def change(draft: Draft) -> object:
@@ -47,7 +54,15 @@ def ports_are(dpid: str, ports: Iterable[Port]) -> Callable[[Draft], object]:
             if known.name not in rows:
                 draft.delete(Port, known.key)
         for port in rows.values():
-            draft.put(port)
+            known_port = draft.get(Port, port.key) if may_be_said else None
+            draft.put(port if known_port is None else _as_said(port, known_port))
         return None
 
     return change
+
+
+def _as_said(port: Port, known: Port) -> Port:
+    """With what was said of the port before, where nothing is said now."""
+    if port.iface_id is not None or port.attached_mac is not None:
+        return port
+    return replace(port, iface_id=known.iface_id, attached_mac=known.attached_mac)

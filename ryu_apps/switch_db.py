@@ -67,6 +67,12 @@ class SwitchDatabases:
             SwitchDatabase(remote, partial(self._heard, remote)) for remote in given if remote
         ]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every one of them has been heard."""
+        with self._lock:
+            return len(self._said) == len(self._databases)
+
     def start(self) -> None:
         """Begin to watch."""
         for database in self._databases:
@@ -113,7 +119,7 @@ class SwitchDatabase:
         self._thread.join(5)
 
     def _run(self) -> None:
-        seen: Attachments = {}
+        seen: Attachments | None = None
         seqno = self._idl.change_seqno
         while not self._ending.is_set():
             self._idl.run()

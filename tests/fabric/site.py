@@ -16,6 +16,7 @@ from openflow.cookies import GROUP_IDS
 from tests.acceptance.site import Site
 from tests.fabric.deployment import FabricDeployment
 from tests.fabric.relay import relay
+from tests.waiting import until
 from topologies import openvswitch
 from topologies.processes import run
 from topologies.spec import interface_name
@@ -155,6 +156,8 @@ class FabricSite(Site):
         others = [target for target in self.fabric.targets if target != leader.target]
         with relay(leader.settings.controller_port) as slow:
             targets = [f"tcp:127.0.0.1:{slow.port}", *others]
+            openvswitch.vsctl("del-controller", self.bridge_of(switch))
+            until(lambda: self.switch(switch)["connected"], lambda up: not up, f"{switch} is gone")
             openvswitch.set_controllers(self.bridge_of(switch), targets)
             self.fabric.await_fabric(self.net.spec)
             slow.delay_s = seconds

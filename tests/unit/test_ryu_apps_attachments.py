@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+from nib.draft import Draft
+from nib.mirror import Mirror, RowChange
+from nib.records import Port
 from ryu_apps.attachments import Attached, Attachment, Place, attachments_of
+from ryu_apps.ports import ports_are
 
 HERE, THERE = "1" * 16, "2" * 16
 OLD: Place = (HERE, "p1")
@@ -91,3 +96,17 @@ def test_a_bridge_without_an_id_says_nothing() -> None:
     interface = SimpleNamespace(name="p1", external_ids={"iface-id": "pod"})
     bridge = SimpleNamespace(datapath_id=[], ports=[SimpleNamespace(interfaces=[interface])])
     assert attachments_of([bridge]) == {}
+
+
+def test_what_was_said_of_a_port_stays_until_its_database_is_heard() -> None:
+    known = Port("0000000000000001", "p1", 1, "02:00:00:00:00:01", "pod-1", "02:00:00:00:01:01")
+    now = replace(known, iface_id=None, attached_mac=None, up=True)
+    view = Mirror()
+    view.apply(RowChange(None, known))
+    draft = Draft(view)
+    ports_are(known.switch, [now], may_be_said=True)(draft)
+    assert draft.get(Port, known.key) == replace(known, up=True)
+    ports_are(known.switch, [replace(now, iface_id="pod-2")], may_be_said=True)(draft)
+    assert draft.need(Port, known.key).iface_id == "pod-2"
+    ports_are(known.switch, [now])(draft)
+    assert draft.get(Port, known.key) == now
