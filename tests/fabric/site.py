@@ -82,6 +82,12 @@ class FabricSite(Site):
         """What ovs-ofctl says of a switch: `dump("leaf1", "dump-flows")`."""
         return run(["ovs-ofctl", "-O", "OpenFlow13", what, self.bridge_of(switch), *more])
 
+    def missing(self) -> int:
+        """How many rules all switches lack, as read back when they are at rest."""
+        asked = [f"/v1/switches/{self.dpid_of(switch)}/diff" for switch in self.switches]
+        answers = [self.prewire.http.post(path).raise_for_status().json() for path in asked]
+        return sum(int(answer["missing"]) for answer in answers)
+
     def repair(self) -> None:
         """Mend all links, and restore all switches."""
         for switch in self.switches:
@@ -122,7 +128,22 @@ class FabricSite(Site):
         read = self.net.run(host, ["cat", f"/sys/class/net/{interface}/statistics/rx_packets"])
         return int(read.stdout)
 
-    def replug(self, host: str, switch: str) -> None:
+    def move(self, container: str, switch: str) -> None:
+        """Replug the only container of `web`; returns when all switches send to it there.
+
+        Between two places it has none, and its service no container.
+        """
+        self._replug(container, switch)
+        there = self.dpid_of(switch)
+        until(
+            lambda: self.place_of(container),
+            lambda place: place == there,
+            f"{container} is seen at {switch}",
+        )
+        self.await_slots({container: 64})
+        until(lambda: self.prewire.status()["behind"], lambda behind: not behind, "all know it")
+
+    def _replug(self, host: str, switch: str) -> None:
         """Take a host's cable from its switch, or where it is by now, to another one."""
         own, port = self.net.spec.switch_port(host)
         name = interface_name(own.name, port)

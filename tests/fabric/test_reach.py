@@ -93,17 +93,11 @@ def test_a_container_that_moves_keeps_its_connections(site: FabricSite) -> None:
     try:
         with site.talk() as talk:
             assert talk.get() == "c3"
-            site.replug("c3", "leaf4")
-            until(
-                lambda: site.place_of("c3"),
-                lambda place: place == site.dpid_of("leaf4"),
-                "c3 is seen at leaf4",
-            )
+            site.move("c3", "leaf4")
             assert talk.get() == "c3"
         assert set(site.get(10, host="cli3")) == {"c3"}
     finally:
-        site.replug("c3", "leaf2")
-    until(lambda: site.place_of("c3"), lambda place: place == site.dpid_of("leaf2"), "c3 is back")
+        site.move("c3", "leaf2")
     assert set(site.get(10)) == {"c3"}
 
 
