@@ -62,7 +62,7 @@ class Discovery(framework.App):  # type: ignore[misc]
         self._attached = Attached()
         self._attachments: Attachments = {}
         self._switch_db = SwitchDatabases(settings.switch_db, self._heard_attachments)
-        self._heard_all = self._switch_db.is_complete  # there are none
+        self._guessed: set[str] = set()  # saved before their own database was heard
         self._prober = Prober(
             settings.probe_ms / 1000,
             self._mailbox,
@@ -204,11 +204,10 @@ class Discovery(framework.App):  # type: ignore[misc]
 
     def _attach(self, attachments: Attachments) -> None:
         self._attached.heard(attachments)
-        first = self._switch_db.is_complete and not self._heard_all
-        self._heard_all = self._heard_all or first
-        if not self._place_attachments() and first:
-            for dpid in self._switches:
-                self._save_ports(dpid)
+        if not self._place_attachments():
+            for dpid in self._guessed & self._switches.keys():
+                if self._switch_db.knows(dpid):
+                    self._save_ports(dpid)
 
     def _place_attachments(self) -> bool:
         """Settle who is behind which port; whether that changed, and all ports were saved."""
@@ -228,7 +227,8 @@ class Discovery(framework.App):  # type: ignore[misc]
     def _save_ports(self, dpid: str) -> None:
         ports = self._switches[dpid].ports.values()
         rows = [described(dpid, port, self._attachments) for port in ports]
-        may_be_said = not self._heard_all
+        may_be_said = not self._switch_db.knows(dpid)
+        (self._guessed.add if may_be_said else self._guessed.discard)(dpid)
         self._status.note(("ports", dpid), ports_are(dpid, rows, may_be_said=may_be_said))
 
     # ------------------------------------------------------------------ links

@@ -67,11 +67,11 @@ class SwitchDatabases:
             SwitchDatabase(remote, partial(self._heard, remote)) for remote in given if remote
         ]
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every one of them has been heard."""
+    def knows(self, dpid: str) -> bool:
+        """Whether nothing more is to be heard of a switch before something changes."""
         with self._lock:
-            return len(self._said) == len(self._databases)
+            is_complete = len(self._said) == len(self._databases)
+        return is_complete or any(dpid in database.switches for database in self._databases)
 
     def start(self) -> None:
         """Begin to watch."""
@@ -95,12 +95,13 @@ class SwitchDatabases:
 
 
 class SwitchDatabase:
-    """Calls `changed(attachments)` in its own thread whenever they change."""
+    """Calls `changed(attachments)` in its own thread whenever they or the switches change."""
 
     def __init__(self, remote: str, changed: Callable[[Attachments], object]) -> None:
         helper = ovs.db.idl.SchemaHelper(schema_json=_SCHEMA)
         helper.register_all()
         self._idl = ovs.db.idl.Idl(remote, helper, probe_interval=5000)
+        self.switches: frozenset[str] = frozenset()  # the datapath ids that it has
         self._changed = changed
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="switch-db", daemon=True)
@@ -119,15 +120,17 @@ class SwitchDatabase:
         self._thread.join(5)
 
     def _run(self) -> None:
-        seen: Attachments | None = None
+        seen: tuple[Attachments, frozenset[str]] | None = None
         seqno = self._idl.change_seqno
         while not self._ending.is_set():
             self._idl.run()
             if self._idl.has_ever_connected() and self._idl.change_seqno != seqno:
                 seqno = self._idl.change_seqno
-                found = attachments_of(self._idl.tables["Bridge"].rows.values())
-                if found != seen:
-                    seen = found
+                bridges = self._idl.tables["Bridge"].rows.values()
+                found = attachments_of(bridges)
+                self.switches = frozenset(dpid for each in bridges for dpid in each.datapath_id)
+                if (found, self.switches) != seen:
+                    seen = found, self.switches
                     self._changed(found)
             poller = ovs.poller.Poller()
             self._idl.wait(poller)
