@@ -78,6 +78,7 @@ def test_a_write_without_a_server_fails_in_time_and_says_why(
 ) -> None:
     nib = open_nib("impatient", write_timeout_s=0.3)
     server.stop()
+    until(lambda: nib.connected, lambda connected: not connected, "the loss is noticed")
     with pytest.raises(NibUnavailable, match=r"not connected .* not written"):
         nib.write(lambda draft: draft.put(WEB)).result(WAIT_S)
     assert not nib.connected
@@ -224,6 +225,7 @@ eventlet.monkey_patch()
 import sys
 from nib.database import Nib
 from nib.records import Service
+from tests.waiting import until
 ticks = []
 def tick():
     while True:

@@ -68,4 +68,7 @@ def test_iface_ids_are_read(made: Certified) -> None:
             vsctl(remote, "add-br", "br0", "--", "set", "Bridge", "br0", f"datapath_id={DPID}")
             ids = "external_ids:iface-id=web-1"
             vsctl(remote, "add-port", "br0", "p1", "--", "set", "Interface", "p1", ids)
-            assert heard.get(timeout=15) == {(DPID, "p1"): Attachment("web-1")}
+            said = heard.get(timeout=15)
+            while not said:  # heard before anything was there
+                said = heard.get(timeout=15)
+            assert said == {(DPID, "p1"): Attachment("web-1")}
