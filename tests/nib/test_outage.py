@@ -23,6 +23,7 @@ from nib.rows import packaged_schema
 from nib.server import EmbeddedServer
 from nib.watch import Batch
 from nib.writer import Committed
+from tests.waiting import until
 
 WAIT_S = 10
 WEB = Service("web", "10.0.0.100", 80)
@@ -225,7 +226,6 @@ eventlet.monkey_patch()
 import sys
 from nib.database import Nib
 from nib.records import Service
-from tests.waiting import until
 ticks = []
 def tick():
     while True:
