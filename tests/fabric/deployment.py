@@ -56,6 +56,10 @@ class Controller:
         except httpx.TransportError:
             return ""
 
+    def epoch(self) -> float:
+        """The epoch that it leads in; 0 where another one leads; -1 while it does not answer."""
+        return next(iter(sample_values(self.metrics(), "prewire_leader_epoch", {})), -1)
+
     def switches(self) -> int:
         """How many switches are connected to it."""
         return round(sum(sample_values(self.metrics(), "prewire_switch_connected", {})))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from openflow import tables
 from openflow.cookies import GROUP_IDS
 from tests.acceptance.site import Site
 from tests.fabric.deployment import FabricDeployment
@@ -21,14 +22,26 @@ from topologies import openvswitch
 from topologies.processes import run
 from topologies.spec import interface_name
 
+# So many that hardly ever all of them take one of two ways.
+FLOWS: Final = 16
+
 _PROGRAMS: Final = Path(__file__).parent / "in_host"
 
 
 class Stream:
-    """What came of a stream of datagrams, when it has ended: one entry a flow."""
+    """A stream of datagrams; what came of it, when it has ended: one entry a flow."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.flows: list[dict[str, float]] = []
+        self._process = process
+
+    def goes_on(self) -> None:
+        """Return when 50 more have come of every flow."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(b"more\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == b"more\n", "the stream has ended"
 
     @property
     def gap_ms(self) -> float:
@@ -121,6 +134,12 @@ class FabricSite(Site):
         """How many packets a switch received at its ports."""
         counts = self.dump(switch, "dump-ports")
         return sum(int(count) for count in re.findall(r"rx pkts=(\d+)", counts))
+
+    def forwarded(self, switch: str, host: str) -> int:
+        """How many packets a switch passed on to a host."""
+        on = f"table={tables.FORWARD.number},dl_dst={self.net.spec.host(host).mac}"
+        found = re.findall(r"n_packets=(\d+)", self.dump(switch, "dump-flows", on))
+        return sum(map(int, found))
 
     def received(self, host: str) -> int:
         """How many packets a host received."""
@@ -227,27 +246,28 @@ class FabricSite(Site):
 
     @contextmanager
     def stream(
-        self, to: str, port: int, host: str = "client", flows: int = 8, pace_ms: int = 5
+        self, to: str, port: int, host: str = "client", flows: int = FLOWS, pace_ms: int = 8
     ) -> Iterator[Stream]:
         """Datagrams from a host to an echo server inside the body; what came of them afterwards."""
-        stream = Stream()
         argv = [to, str(port), str(flows), str(pace_ms)]
         with self._running("stream.py", host, *argv) as process:
+            stream = Stream(process)
             yield stream
             stream.flows = _result_of(process)
 
     @contextmanager
-    def listening(self, name: str, port: int) -> Iterator[Stream]:
-        """Datagrams as they arrive at a host inside the body."""
-        stream = Stream()
-        with self._running("listen.py", name, self.container(name).address, str(port)) as process:
+    def listening(self, name: str, port: int, flows: int = FLOWS) -> Iterator[Stream]:
+        """Datagrams of so many flows as they arrive at a host inside the body."""
+        argv = [self.container(name).address, str(port), str(flows)]
+        with self._running("listen.py", name, *argv) as process:
+            stream = Stream(process)
             yield stream
             stream.flows = _result_of(process)
 
     @contextmanager
-    def sending(self, to: str, port: int, host: str, flows: int = 8) -> Iterator[None]:
-        """Datagrams that nobody answers, one every 2 ms from each of some source ports."""
-        with self._running("send.py", host, to, str(port), str(flows), "2") as process:
+    def sending(self, to: str, port: int, host: str, flows: int = FLOWS) -> Iterator[None]:
+        """Datagrams that nobody answers, one every 4 ms from each of some source ports."""
+        with self._running("send.py", host, to, str(port), str(flows), "4") as process:
             yield
             _result_of(process)
 
