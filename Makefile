@@ -15,7 +15,7 @@ ON_MININET := $(wildcard tests/switch/test_topologies*.py) tests/acceptance test
 # With this set, a test that cannot run (no root, no Open vSwitch) fails instead of being skipped.
 ON_SWITCHES := PREWIRE_REQUIRE_SWITCH_TESTS=1
 
-.PHONY: help setup system venv ryu check lint nib switch acceptance test demo format docs bench clean
+.PHONY: help setup system venv ryu check fuzz lint nib switch acceptance test demo format docs bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ lint: venv ## format, lint, types, layers
 
 check: lint ## lint and the tests that need no root and no switch
 	@$(PYTEST) -n auto $(PURE)
+
+fuzz: venv ## the property tests with many new examples
+	@$(PYTEST) -n auto --hypothesis-profile=fuzz tests/property
 
 nib: venv ## tests of the state database on a real ovsdb-server
 	@$(PYTEST) tests/nib

@@ -82,13 +82,13 @@ def service_standings(name: str, view: Lookups, now_ms: int) -> Standings:
 
 def _working(one: Known, service: Service, now_ms: int, weight: int) -> Verdict:
     """The state of a usable container."""
-    capped = at_cap(one)
-    if capped is not None:
-        return capped
     if weight == 0 and service.canary is not None:
         of_canary = canary_percent(service.canary, now_ms)
         mine = of_canary if one.container.version == service.canary.version else 100 - of_canary
         return IDLE, f"its version has {mine} % of the whole"
+    capped = at_cap(one)
+    if capped is not None:
+        return capped
     ignored = failing(one, service)
     in_spite = f"too few are usable, so it is used although {ignored[1]}" if ignored else ""
     part = warmth(one.container, service, now_ms)

@@ -66,13 +66,15 @@ def on(event: Any, phases: Any) -> Callable[[Handler], Handler]:
     An exception in it is logged: under os-ken's native threads it would end the app in silence.
     """
 
+    is_message = issubclass(event, ofp_event.EventOFPMsgBase)
+
     def decorated(handle: Handler) -> Handler:
         @functools.wraps(handle)
-        def guarded(app: Any, message: Any) -> None:
-            if hasattr(message, "msg"):
-                message.msg.datapath.prewire_heard = time.monotonic()
+        def guarded(app: Any, happened: Any) -> None:
+            if is_message:
+                happened.msg.datapath.prewire_heard = time.monotonic()
             try:
-                handle(app, message)
+                handle(app, happened)
             except Exception:
                 LOG.exception("%s failed", handle.__qualname__)
 

@@ -12,12 +12,11 @@ Must not know: how flows look, how places are chosen (`ryu_apps.stations`).
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from gateway_lb.health import health_iface
@@ -33,7 +32,9 @@ from ryu_apps.discovery_measures import StationMeasures
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.hosts import concerned, is_fabric_port, lawful, learned, obstacle
 from ryu_apps.mailbox import Mailbox
+from ryu_apps.message_ids import LEARNING, message_ids
 from ryu_apps.neighbour_packets import Spoken
+from ryu_apps.packet_ins import PacketIns
 from ryu_apps.punt_wire import CONTROLLER, TABLE, packet_out
 from ryu_apps.spacing import Spacing
 from ryu_apps.stations import located
@@ -41,14 +42,9 @@ from ryu_apps.status import StatusWriter
 
 LOG = logging.getLogger(__name__)
 
-MAX_WAITING: Final = 2000
-
-# Message ids of ours, apart from those of the other apps.
-_FIRST_XID: Final = 0x4800_0000
-_XIDS: Final = 0x0800_0000
 _ASK_SECONDS: Final = 1.0
 _COMPLAINT_SECONDS: Final = 60.0
-_TABLES: Final = (tables.LEARN.number, tables.ARP.number, tables.FORWARD.number)
+_OF_STATIONS: Final = (tables.LEARN, tables.ARP, tables.FORWARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +71,13 @@ class Learning(framework.App):  # type: ignore[misc]
         self._mailbox = Mailbox("learning")
         self._status = StatusWriter(self._nib, self._mailbox)
         self._datapaths: dict[str, Any] = {}
-        self._waiting: deque[_Came] = deque()
+        overflowed = partial(self._became, "overflow")
+        self._packets = PacketIns(_OF_STATIONS, self._mailbox, self._packet, overflowed)
         self._outgoing: list[tuple[str, list[int]]] = []
         self._edges: dict[str, tuple[int, ...]] | None = None
         self._asked = Spacing(_ASK_SECONDS)
         self._complaints = Spacing(_COMPLAINT_SECONDS)
-        self._count = itertools.count()
+        self._xids = message_ids(LEARNING)
 
     def start(self) -> Any:
         """Begin to work; called by the framework when all apps are there."""
@@ -105,15 +102,8 @@ class Learning(framework.App):  # type: ignore[misc]
 
     @on(ofp_event.EventOFPPacketIn, MAIN)
     def _heard_packet(self, event: Any) -> None:
-        message = event.msg
-        if message.table_id not in _TABLES or not self._leadership.leading:
-            return
-        if len(self._waiting) >= MAX_WAITING:
-            self._became("overflow")
-            return
-        dpid, number = f"{message.datapath.id:016x}", message.match["in_port"]
-        self._waiting.append(_Came(dpid, number, message.table_id, message.data))
-        self._mailbox.post(self._next_packet)
+        if self._leadership.leading:
+            self._packets.heard(event.msg)
 
     def _heard_rows(self, batch: Batch) -> None:
         if any(isinstance(change.record, Port | Link) for change in batch.changes):
@@ -134,8 +124,9 @@ class Learning(framework.App):  # type: ignore[misc]
 
     # ------------------------------------------------------------------ packets
 
-    def _next_packet(self) -> None:
-        came = self._waiting.popleft()
+    def _packet(self, message: Any) -> None:
+        dpid, number = f"{message.datapath.id:016x}", message.match["in_port"]
+        came = _Came(dpid, number, message.table_id, message.data)
         with self._nib.view() as view:
             result = self._dealt_with(came, view)
         self._became(result)
@@ -213,8 +204,8 @@ class Learning(framework.App):  # type: ignore[misc]
     def _send(self, frame: bytes, dpid: str, ports: Iterable[int]) -> None:
         actions = tuple(Output(number) for number in ports)
         if actions:
-            xid = _FIRST_XID + next(self._count) % _XIDS
-            framework.send(self._datapaths[dpid], packet_out(frame, CONTROLLER, actions, xid))
+            message = packet_out(frame, CONTROLLER, actions, next(self._xids))
+            framework.send(self._datapaths[dpid], message)
 
     def _refuse(self, reason: str, spoken: Spoken, port: Port) -> None:
         self._measures.refused.labels(reason).inc()

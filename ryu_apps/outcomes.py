@@ -9,7 +9,6 @@ Must not know: what a failure is, how slots are dealt.
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,13 +27,11 @@ from ryu_apps import framework, reports, rows, wire
 from ryu_apps.context import ControllerContext
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
+from ryu_apps.message_ids import OUTCOMES, message_ids
 from ryu_apps.rounds import Rounds
 from ryu_apps.status import StatusWriter
 from ryu_apps.tallies import Tallies
 from ryu_apps.ticks import now_ms
-
-# Message ids of ours, apart from those of `ryu_apps.link` and `ryu_apps.telemetry`.
-_FIRST_XID: Final = 0x5000_0000
 
 _PATIENCE_SECONDS: Final = 5.0
 _ALL_BITS: Final = (1 << 64) - 1
@@ -66,7 +63,7 @@ class Outcomes(framework.App):  # type: ignore[misc]
         self._datapaths: dict[str, Any] = {}
         self._services: dict[str, _Watched] = {}
         self._rounds = Rounds(_PATIENCE_SECONDS)
-        self._xids = itertools.count(_FIRST_XID)
+        self._xids = message_ids(OUTCOMES)
 
     def start(self) -> Any:
         """Begin to work; called by the framework when all apps are there."""
@@ -89,7 +86,7 @@ class Outcomes(framework.App):  # type: ignore[misc]
 
     @on(ofp_event.EventOFPFlowStatsReply, MAIN)
     def _heard_flows(self, event: Any) -> None:
-        if event.msg.xid >= _FIRST_XID:
+        if event.msg.xid >= OUTCOMES:
             self._mailbox.post(lambda: self._reply(event.msg))
 
     def _state(self, datapath: Any, state: str) -> None:

@@ -7,7 +7,6 @@ Must not know: the database, what becomes of a link.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import secrets
 import time
@@ -22,15 +21,13 @@ from ryu_apps.framework import port_name
 from ryu_apps.link_states import End
 from ryu_apps.links import FRESH_SECONDS, Links
 from ryu_apps.mailbox import Mailbox
+from ryu_apps.message_ids import PROBER, message_ids
 from ryu_apps.ports import is_up
 from ryu_apps.punt_wire import CONTROLLER, packet_out
 from ryu_apps.spacing import Spacing
 
 LOG = logging.getLogger(__name__)
 
-# Message ids of ours, apart from those of the other apps.
-_FIRST_XID: Final = 0x5000_0000
-_XIDS: Final = 0x1000_0000
 _COMPLAINT_SECONDS: Final = 60.0
 
 
@@ -61,7 +58,7 @@ class Prober:
         self._began = 0.0
         self._macs: dict[str, dict[int, str]] = {}
         self._barriers: dict[int, str] = {}
-        self._count = itertools.count()
+        self._xids = message_ids(PROBER)
         self._complaints = Spacing(_COMPLAINT_SECONDS)
 
     def begin(self, links: Iterable[Link]) -> None:
@@ -145,10 +142,10 @@ class Prober:
         self._mailbox.after(self._interval_s / 2, lambda: self._tick(term))
         for dpid, probes in self._links.probes(time.monotonic()).items():
             messages = [
-                packet_out(self._frame(probe), CONTROLLER, (Output(probe.port),), self._xid())
+                packet_out(self._frame(probe), CONTROLLER, (Output(probe.port),), next(self._xids))
                 for probe in probes
             ]
-            barrier = self._xid()
+            barrier = next(self._xids)
             self._barriers[barrier] = dpid
             self._send(dpid, b"".join((*messages, wire.barrier(barrier))))
 
@@ -165,9 +162,6 @@ class Prober:
         for link in links:
             LOG.warning("no link any more: %s", _told(link))
             self._changed(End(link.switch, link.port))
-
-    def _xid(self) -> int:
-        return _FIRST_XID + next(self._count) % _XIDS
 
 
 def _told(link: Link) -> str:

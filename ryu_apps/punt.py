@@ -4,16 +4,12 @@ The pipeline sends them, metered, from three places, which the table and the coo
 established connection whose container is gone (reset it), a service without a container (raise
 demand; reject the packet, or hold it until there is one), a capped service (admit or refuse).
 
-Beyond MAX_WAITING packets not yet looked at, more are dropped and counted.
-
 Must not know: how slots are dealt, how switches are programmed.
 """
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -31,6 +27,8 @@ from ryu_apps import framework, punt_packets, wire
 from ryu_apps.context import ControllerContext
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
+from ryu_apps.message_ids import PUNT, message_ids
+from ryu_apps.packet_ins import PacketIns
 from ryu_apps.punt_admission import Gate
 from ryu_apps.punt_demand import Demands
 from ryu_apps.punt_hold import Held, Holding
@@ -39,12 +37,8 @@ from ryu_apps.punt_packets import Punted
 from ryu_apps.punt_wire import CONTROLLER, TABLE, packet_out
 from ryu_apps.status import StatusWriter
 
-MAX_WAITING: Final = 2000
-
-# Message ids of ours, apart from those of the other apps.
-_FIRST_XID: Final = 0x6000_0000
-_XIDS: Final = 0x1000_0000
 _EXPIRY_SECONDS: Final = 1.0
+_OF_SERVICES: Final = (tables.SERVICE, tables.EMPTY, tables.ENDPOINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +53,6 @@ class _Came:
     @property
     def dpid(self) -> str:
         return f"{self.datapath.id:016x}"
-
-
-# Where packets go to the controller that are about a service.
-_OF_SERVICES: Final = {tables.SERVICE.number, tables.EMPTY.number, tables.ENDPOINT.number}
 
 
 class Punt(framework.App):  # type: ignore[misc]
@@ -82,8 +72,9 @@ class Punt(framework.App):  # type: ignore[misc]
         self._gate = Gate()
         self._holding = Holding()
         self._datapaths: dict[str, Any] = {}
-        self._waiting: deque[Any] = deque()
-        self._count = itertools.count()
+        overflowed = partial(self._became, "overflow")
+        self._packets = PacketIns(_OF_SERVICES, self._mailbox, self._packet, overflowed)
+        self._xids = message_ids(PUNT)
         self._on_the_way: dict[int, tuple[Any, str, bytes]] = {}
 
     def start(self) -> Any:
@@ -102,13 +93,7 @@ class Punt(framework.App):  # type: ignore[misc]
 
     @on(ofp_event.EventOFPPacketIn, MAIN)
     def _heard_packet(self, event: Any) -> None:
-        if event.msg.table_id not in _OF_SERVICES:
-            return  # discovery's
-        if len(self._waiting) >= MAX_WAITING:
-            self._became("overflow")
-            return
-        self._waiting.append(event.msg)
-        self._mailbox.post(self._next_packet)
+        self._packets.heard(event.msg)
 
     @on(ofp_event.EventOFPStateChange, [MAIN, DEAD])
     def _heard_state(self, event: Any) -> None:
@@ -129,8 +114,7 @@ class Punt(framework.App):  # type: ignore[misc]
         for xid in [xid for xid, (via, *_) in self._on_the_way.items() if via is datapath]:
             self._passed(xid)
 
-    def _next_packet(self) -> None:
-        message = self._waiting.popleft()
+    def _packet(self, message: Any) -> None:
         packet = punt_packets.read(message.data)
         if packet is None:
             self._became("malformed")
@@ -218,7 +202,7 @@ class Punt(framework.App):  # type: ignore[misc]
         """Send a SYN on to a container; a barrier tells when it is out."""
         actions = (SetField(ENDPOINT, container), Resubmit(tables.REMEMBER.number))
         self._send(came.datapath, came.frame, came.port, actions)
-        xid = self._xid()
+        xid = next(self._xids)
         self._on_the_way[xid] = (came.datapath, service.name, came.packet.client)
         framework.send(came.datapath, wire.barrier(xid))
         if not framework.is_open(came.datapath):
@@ -293,10 +277,7 @@ class Punt(framework.App):  # type: ignore[misc]
     # ------------------------------------------------------------------
 
     def _send(self, datapath: Any, frame: bytes, in_port: int, actions: tuple[Action, ...]) -> None:
-        framework.send(datapath, packet_out(frame, in_port, actions, self._xid()))
-
-    def _xid(self) -> int:
-        return _FIRST_XID + next(self._count) % _XIDS
+        framework.send(datapath, packet_out(frame, in_port, actions, next(self._xids)))
 
     def _became(self, reason: str) -> None:
         self._measures.packets.labels(reason).inc()

@@ -142,11 +142,6 @@ def port_stats_request(xid: int) -> bytes:
     return _bytes(parser.OFPPortStatsRequest(_PROTOCOL, 0, ofproto.OFPP_ANY), xid)
 
 
-def ports_request(xid: int) -> bytes:
-    """Ask for the description of all ports."""
-    return _bytes(parser.OFPPortDescStatsRequest(_PROTOCOL, 0), xid)
-
-
 def _bytes(message: Any, xid: int) -> bytes:
     message.set_xid(xid)
     message.serialize()

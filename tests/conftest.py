@@ -11,10 +11,12 @@ from tests.ovs import PrivateOvs, is_installed
 REQUIRE = "PREWIRE_REQUIRE_SWITCH_TESTS"
 """When set, a test that cannot run here fails the run instead of being skipped."""
 
-# Times differ between machines, so none is too long; examples are as many as `make check` has time
-# for. `--hypothesis-profile=thorough` looks harder.
-settings.register_profile("prewire", max_examples=60, deadline=None, print_blob=True)
-settings.register_profile("thorough", settings.get_profile("prewire"), max_examples=3000)
+# Times differ between machines, so none is too long. A check tries the same examples every time, as
+# many as it has time for; `make fuzz` looks for new ones.
+settings.register_profile("prewire", max_examples=60, deadline=None, derandomize=True)
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=1000, derandomize=False, print_blob=True
+)
 settings.load_profile("prewire")
 
 

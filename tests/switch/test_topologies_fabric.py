@@ -17,7 +17,7 @@ from topologies import openvswitch, processes
 from topologies.errors import NetworkError
 from topologies.mininet_net import RunningNetwork, clean_leftovers, running
 from topologies.openvswitch import vsctl
-from topologies.shapes import from_graph, leaf_spine, ring, tree
+from topologies.shapes import from_graph, from_topohub, leaf_spine, ring, tree
 from topologies.spec import NetworkSpec, interface_name
 
 pytestmark = pytest.mark.root
@@ -255,8 +255,9 @@ class TestASharedNetwork:
         tree(2, 3, containers=0),
         from_graph(nx.MultiGraph([("a", "b"), ("a", "b")]), containers=0),
         from_graph(nx.icosahedral_graph(), containers=0, clients=12),
+        from_topohub("topozoo/Abilene", containers=0),
     ],
-    ids=["ring", "tree", "parallel links", "12 switches, 30 links"],
+    ids=["ring", "tree", "parallel links", "12 switches, 30 links", "Abilene"],
 )
 def test_every_shape_comes_up_and_goes(spec: NetworkSpec, tmp_path: Path) -> None:
     with running(spec, state_dir=tmp_path) as network:

@@ -113,7 +113,6 @@ def test_a_graph_without_edges_has_switches_without_links() -> None:
 
 
 def test_topologies_of_topohub() -> None:
-    pytest.importorskip("topohub")
     spec = from_topohub("topozoo/Abilene", clients=11)
     assert (len(spec.switches), len(spec.trunks)) == (11, 14)
     with pytest.raises(SpecError, match="no topology 'topozoo/Nowhere'"):
