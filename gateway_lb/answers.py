@@ -21,9 +21,10 @@ from gateway_lb.connections import Count, count_of
 from gateway_lb.models import CanaryIn, ContainerIn, ServiceIn
 from gateway_lb.placement import port_of
 from nib.acknowledgement import switches_behind
+from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.observed import Demand, Ejected, Health, Report
-from nib.records import Container, LocalSlots, Service, SlotTable, field_values
+from nib.records import LocalSlots, SlotTable, field_values
 
 State = Literal[
     "ready", "warming", "draining", "unplaced", "unchecked", "down", "ejected", "full", "idle"

@@ -24,8 +24,8 @@ from gateway_lb.verdicts import (
     known_of,
     obstacle,
 )
+from nib.intent import Container, Service
 from nib.mirror import Lookups
-from nib.records import Container, Service
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gateway_lb.health import health_iface
 from nib.mirror import Lookups
 from nib.observed import Connections
-from nib.records import Switch
+from nib.topology import Switch
 
 
 @dataclass(frozen=True, slots=True)

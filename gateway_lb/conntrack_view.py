@@ -17,9 +17,9 @@ from enum import Enum
 from typing import Final, TypeAlias
 
 from gateway_lb.lifecycle import is_ready
+from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.observed import Connections
-from nib.records import Container, Service
 
 # (zone, ct_mark) -> open connections
 Counts: TypeAlias = Mapping[tuple[int, int], int]

@@ -20,7 +20,7 @@ from gateway_lb.answers import (
 from gateway_lb.committing import Wait, commit, now_ms, put_responses, status_of
 from gateway_lb.models import ContainerIn
 from nib.database import Nib
-from nib.records import Container, Service
+from nib.intent import Container, Service
 
 _ALL = "/services/{name}/containers"
 _ONE = f"{_ALL}/{{container_id}}"

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from nib.errors import Conflict, FieldError
 from nib.fields import is_ipv6
+from nib.intent import Container, Service
 from nib.mirror import Endpoint, Lookups
 from nib.policy import HealthCheck
-from nib.records import Container, Service
 
 _STATELESS = "stateless"
 

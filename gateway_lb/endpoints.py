@@ -18,7 +18,7 @@ from gateway_lb.families import family_of
 from gateway_lb.flow_rows import Fields, Row, flows_of
 from gateway_lb.neighbours import VIP_MAC
 from gateway_lb.replies import Front, fronts_of, origin_zone
-from nib.records import Container, Service
+from nib.intent import Container, Service
 from openflow import tables
 from openflow.cookies import Kind
 from openflow.fields import (

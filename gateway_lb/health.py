@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway_lb.placement import port_of
+from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.observed import Health
 from nib.policy import HealthCheck
-from nib.records import Container, Service, Switch
+from nib.topology import Switch
 
 # What a row's reason has room for.
 _LONGEST_REASON: Final = 255

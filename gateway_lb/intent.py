@@ -20,8 +20,9 @@ from gateway_lb.placement import port_called, switch_called
 from gateway_lb.slots import MAX_CONTAINERS
 from nib.draft import Draft
 from nib.errors import Conflict, FieldError
+from nib.intent import Container, Service
 from nib.mirror import Lookups
-from nib.records import Container, Port, Service
+from nib.topology import Port
 
 R = TypeVar("R", bound=Service | Container)
 
@@ -37,7 +38,7 @@ class Stored(Generic[R]):
 @dataclass(frozen=True, slots=True)
 class Registration:
     """A container as it registers: where it is by switch and port, or by iface-id; mac: None where
-    the switch's own database says it (attached-mac). The rest is as in `nib.records.Container`."""
+    the switch's own database says it (attached-mac). The rest is as in `nib.intent.Container`."""
 
     service: str
     id: str

@@ -21,7 +21,7 @@ from typing import Final
 
 from gateway_lb.connections import Count
 from nib.errors import FieldError
-from nib.records import Container
+from nib.intent import Container
 
 READY: Final = "ready"
 DRAINING: Final = "draining"

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from gateway_lb.intent import Registration
 from gateway_lb.reports import MAX_ITEMS, Item
+from nib.intent import Service
 from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
-from nib.records import Service
 
 Number = StrictInt
 _HEALTH = HealthCheck()

@@ -10,8 +10,9 @@ import re
 from typing import Final
 
 from nib.errors import FieldError
+from nib.intent import Container
 from nib.mirror import Lookups
-from nib.records import Container, Port, Switch
+from nib.topology import Port, Switch
 
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 
@@ -29,7 +30,7 @@ def port_called(dpid: str, called: str, view: Lookups) -> Port | None:
     """A switch's port by its name, or by its OpenFlow number in decimal without leading zeros.
 
     There is one way to write a number, so that a port that changes finds the containers behind it
-    (`ryu_apps.compile.services_on`).
+    (`ryu_apps.units.services_on`).
     """
     named = view.get(Port, (dpid, called))
     if named is not None or not _NUMBER.fullmatch(called):

@@ -23,7 +23,7 @@ from typing import Final
 from gateway_lb.families import FAMILIES, PROTOCOLS, Family, address_number, family_of
 from gateway_lb.flow_rows import Fields, Row, flows_of
 from gateway_lb.neighbours import VIP_MAC, host_answer
-from nib.records import Container, Service
+from nib.intent import Container, Service
 from openflow import tables
 from openflow.cookies import Kind
 from openflow.fields import (

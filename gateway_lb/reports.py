@@ -23,9 +23,9 @@ from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import FieldError, NibError, NibUnavailable, NotFound
 from nib.fields import check_integer
+from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.observed import Report
-from nib.records import Container, Service
 
 LOG = logging.getLogger(__name__)
 

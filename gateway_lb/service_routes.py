@@ -20,8 +20,8 @@ from gateway_lb.answers import (
 from gateway_lb.committing import Wait, commit, now_ms, put_responses, status_of
 from gateway_lb.models import ServiceIn
 from nib.database import Nib
+from nib.intent import Service
 from nib.observed import Demand
-from nib.records import Service
 
 
 def add(routes: APIRouter, nib: Nib) -> None:

@@ -21,8 +21,8 @@ from math import gcd, lcm
 from typing import Final
 
 from gateway_lb.verdicts import Known
+from nib.intent import Container, Service
 from nib.policy import Canary
-from nib.records import Container, Service
 
 SLOW_START_STEP_MS: Final = 1000  # at most
 SLOW_START_STEPS: Final = 10  # at least; the share at the beginning is one of as many parts

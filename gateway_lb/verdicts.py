@@ -13,9 +13,9 @@ from typing import Final, TypeAlias
 from gateway_lb.connections import open_connections
 from gateway_lb.lifecycle import is_ready
 from gateway_lb.placement import port_of
+from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.observed import Ejected, Health, Report
-from nib.records import Container, Service
 
 READY: Final = "ready"
 WARMING: Final = "warming"

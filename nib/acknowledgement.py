@@ -3,6 +3,8 @@
 Controllers note in each Switch row the generation whose barrier it answered. A write is applied
 when all switches known have noted its generation or a later one; a switch that is known but not
 connected holds that back.
+
+Must not know: what was written, or who waits.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import asyncio
 from nib.database import Nib
 from nib.errors import NibError
 from nib.mirror import Lookups
-from nib.records import Switch
+from nib.topology import Switch
 
 
 class NotApplied(NibError):

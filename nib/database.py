@@ -3,17 +3,14 @@
 Owns: the nib thread, which alone touches the IDL, and the doors into it: view, write, watch, when.
 Must not know: what any record means.
 
-The thread sleeps in poll(2) on the database's socket and on a socket pair that wakes it; work from
-other threads arrives through queues. Under eventlet the same calls are cooperative ones.
+The thread sleeps in poll(2) on the database's socket and on the bell of its errands.
 """
 
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -24,14 +21,17 @@ import ovs.poller
 
 from nib import json_stream
 from nib.draft import Draft
+from nib.errands import Errands
 from nib.errors import Conflict, NibUnavailable
-from nib.handshake import check_remote, use_poll
+from nib.flight import Committed, Job
+from nib.handshake import check_remote
 from nib.leadership import Contest, Standing
 from nib.mirror import Mirror
+from nib.polling import use_poll
 from nib.records import Global
 from nib.replica import Replica, split_remotes
 from nib.watch import Audience, Batch, BatchCallback, Predicate, Watch, snapshot
-from nib.writer import Committed, Job, Writer
+from nib.writer import Writer
 
 LOG = logging.getLogger(__name__)
 
@@ -61,9 +61,7 @@ class Nib:
         self._lock = threading.RLock()
         self._mirror = Mirror()
         self._audience = Audience()
-        self._gate = threading.Lock()  # guards _tasks and _ended, and the bell's life
-        self._tasks: deque[Callable[[], object]] = deque()
-        self._ended: NibUnavailable | None = None
+        self._errands = Errands()
         self._replica: Replica | None = None
         self._writer: Writer | None = None
         self._contest: Contest | None = None
@@ -71,9 +69,6 @@ class Nib:
         self._loaded = threading.Event()
         self._connected = False
         self._closing = False
-        self._bell, self._bell_rope = socket.socketpair()
-        for end in (self._bell, self._bell_rope):
-            end.setblocking(False)
 
     def start(self, timeout_s: float = 10.0) -> None:
         """Connect and load.
@@ -101,8 +96,7 @@ class Nib:
         if thread is None:
             self._end(NibUnavailable(self.remote, "closed"))
             return
-        with self._gate:
-            self._wake()
+        self._errands.wake()
         if thread is not threading.current_thread():
             thread.join()
 
@@ -157,7 +151,7 @@ class Nib:
         job = Job(change, future, deadline=time.monotonic() + self._write_timeout_s)
         try:
             writer = self._live_writer()
-            self._post(lambda: writer.submit(job))
+            self._errands.post(lambda: writer.submit(job))
         except NibUnavailable as error:
             future.set_exception(error)
         return future
@@ -169,7 +163,7 @@ class Nib:
         Raises NibUnavailable after the end of the connection.
         """
         watch = Watch(callback)
-        self._post(lambda: self._audience.add_watch(watch, self._first_batch()))
+        self._errands.post(lambda: self._audience.add_watch(watch, self._first_batch()))
         return watch
 
     def when(self, predicate: Predicate) -> Future[None]:
@@ -181,7 +175,7 @@ class Nib:
         """
         future: Future[None] = Future()
         try:
-            self._post(lambda: self._audience.add_waiter(predicate, future, self._mirror))
+            self._errands.post(lambda: self._audience.add_waiter(predicate, future, self._mirror))
         except NibUnavailable as error:
             future.set_exception(error)
         else:
@@ -193,11 +187,11 @@ class Nib:
 
         Rows that changed before are told to watchers before. NibUnavailable when it has ended.
         """
-        self._post(lambda: self._begin_contest(callback))
+        self._errands.post(lambda: self._begin_contest(callback))
 
     def give_way(self) -> None:
         """Let another contender have the lock; NibUnavailable when it has ended."""
-        self._post(self._give_way)
+        self._errands.post(self._give_way)
 
     def _found(self, deadline: float) -> None:
         """See that the Global row is there; another process may be making it too."""
@@ -212,7 +206,7 @@ class Nib:
     def _forget_cancelled(self, future: Future[None]) -> None:
         if future.cancelled():
             with suppress(NibUnavailable):  # ended: nothing is remembered any more
-                self._post(self._audience.forget_cancelled)
+                self._errands.post(self._audience.forget_cancelled)
 
     def _first_batch(self) -> Batch | None:
         return snapshot(self._mirror) if self._loaded.is_set() else None
@@ -229,19 +223,6 @@ class Nib:
     def _give_way(self) -> None:
         if self._contest is not None:
             self._contest.give_way()
-
-    def _post(self, task: Callable[[], object]) -> None:
-        """Have the nib thread run `task`; raises NibUnavailable when it has ended."""
-        with self._gate:
-            if self._ended is not None:
-                raise self._ended
-            self._tasks.append(task)
-            self._wake()
-
-    def _wake(self) -> None:
-        if self._ended is None:
-            with suppress(BlockingIOError):  # full: a wake-up is under way already
-                self._bell_rope.send(b"\0")
 
     def _start_thread(self, first: str) -> None:
         self._replica = Replica(self.remote, first)
@@ -264,7 +245,7 @@ class Nib:
                 self._absorb(replica)
                 if self._contest is not None:
                     self._contest.look()
-                self._run_tasks()
+                self._errands.run()
                 writer.step(time.monotonic())
                 self._sleep(replica, writer)
         except Exception as error:
@@ -291,32 +272,23 @@ class Nib:
         elif returned:
             self._audience.check(self._mirror)
 
-    def _run_tasks(self) -> None:
-        while self._tasks:
-            self._tasks.popleft()()
-
     def _sleep(self, replica: Replica, writer: Writer) -> None:
         poller = ovs.poller.Poller()
         replica.wait(poller)
-        poller.fd_wait(self._bell.fileno(), ovs.poller.POLLIN)
+        self._errands.wait(poller)
         deadline = writer.next_deadline()
         if deadline is not None:
             poller.timer_wait(max(1, int(1000 * (deadline - time.monotonic())) + 1))
-        if self._closing or self._tasks:
+        if self._closing:
             poller.immediate_wake()
         poller.block()
-        with suppress(BlockingIOError):  # nobody rang
-            self._bell.recv(4096)
+        self._errands.hear()
 
     def _end(self, why: NibUnavailable) -> None:
         """Take no more work, and fail what was taken."""
-        with self._gate:
-            if self._ended is not None:
-                return
-            self._ended = why
-        self._run_tasks()
+        if not self._errands.end(why):
+            return
+        self._errands.run()
         if self._writer is not None:
             self._writer.dismiss(why)
         self._audience.dismiss(why)
-        self._bell.close()
-        self._bell_rope.close()

@@ -1,6 +1,6 @@
 """Database files: make, convert, back up, and tell their version.
 
-Owns: every call of `ovsdb-tool` and `ovsdb-client`, and the wording of their failures.
+Owns: running Open vSwitch's database tools, and the wording of their failures.
 Must not know: the replica, records, or how a server is kept running.
 """
 

@@ -15,9 +15,10 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
 from nib.fields import MAX_NUMBER
+from nib.intent import Container, Intent, Service
 from nib.mirror import Lookups, Mirror, RowChange
 from nib.observed import Connections, Demand
-from nib.records import ABOUT_CONTAINER, Container, Global, Intent, Key, Record, Service
+from nib.records import ABOUT_CONTAINER, Global, Key, Record
 
 R = TypeVar("R", bound=Record)
 
@@ -108,7 +109,7 @@ class Draft(Lookups):
             first = ends[place][0] if place in ends else change.old
             ends[place] = (first, change.new)
         changes = tuple(RowChange(*pair) for pair in ends.values() if not _is_same(*pair))
-        intent = any(change.kind in (Service, Container) for change in changes)
+        intent = any(change.is_intent for change in changes)
         return tuple(c for c in changes if intent or not _is_count(c))
 
     def _put_intent(self, old: Intent | None, record: Intent) -> Intent:

@@ -11,8 +11,8 @@ class NibError(Exception):
     """Base of all errors of the state database."""
 
 
-class FieldError(NibError):
-    """A record's field holds a value that is not allowed."""
+class _AboutField(NibError):
+    """What is wrong with a field, and what to do about it."""
 
     def __init__(self, field: str, message: str, remedy: str) -> None:
         super().__init__(f"{field}: {message}; {remedy}")
@@ -21,18 +21,16 @@ class FieldError(NibError):
         self.remedy = remedy
 
 
-class Conflict(NibError):
+class FieldError(_AboutField):
+    """A record's field holds a value that is not allowed."""
+
+
+class Conflict(_AboutField):
     """The database refuses a change because of another row.
 
     `field` names the columns concerned, joined by '/' when there are several
     ('vip/port/protocol').
     """
-
-    def __init__(self, field: str, message: str, remedy: str) -> None:
-        super().__init__(f"{field}: {message}; {remedy}")
-        self.field = field
-        self.message = message
-        self.remedy = remedy
 
 
 class NotFound(NibError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
+from typing import TypeAlias
 
 from nib.errors import FieldError
 
@@ -22,7 +23,10 @@ MAX_INTEGER = 2**63 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _DPID = re.compile(r"[0-9a-f]{16}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_DATABASE = re.compile(r"[0-9a-f]{8}")
 _EVERYONE = "255.255.255.255"
+
+IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def check_text(field: str, value: object, longest: int = 255, *, shortest: int = 1) -> str:
@@ -80,14 +84,7 @@ def check_address(field: str, value: object) -> str:
 
     RFC 1122 section 3.2.1.3 and RFC 4291 section 2.4 list what is not.
     """
-    if not isinstance(value, str):
-        raise FieldError(field, f"{value!r} is not an address", "give text like 10.0.0.1")
-    try:
-        address = ipaddress.ip_address(value)
-    except ValueError:
-        raise FieldError(
-            field, f"{value!r} is not an IP address", "give one like 10.0.0.1 or fd00::1"
-        ) from None
+    address = _parsed(field, value)
     if not _is_unicast(address):
         raise FieldError(
             field,
@@ -95,12 +92,36 @@ def check_address(field: str, value: object) -> str:
             "give an address that is not multicast, loopback, link-local IPv6, unspecified, "
             "reserved or broadcast",
         )
+    return _canonical(field, value, address)
+
+
+def check_host_address(field: str, value: object) -> str:
+    """An address that a host on a link may have, link-local ones among them; canonical too."""
+    address = _parsed(field, value)
+    scoped = isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None
+    if scoped or address.is_multicast or address.is_unspecified or value == _EVERYONE:
+        raise FieldError(field, f"{value!r} is no host's address", "give one such as 10.0.0.7")
+    return _canonical(field, value, address)
+
+
+def _parsed(field: str, value: object) -> IPAddress:
+    if not isinstance(value, str):
+        raise FieldError(field, f"{value!r} is not an address", "give text like 10.0.0.1")
+    try:
+        return ipaddress.ip_address(value)
+    except ValueError:
+        raise FieldError(
+            field, f"{value!r} is not an IP address", "give one like 10.0.0.1 or fd00::1"
+        ) from None
+
+
+def _canonical(field: str, value: object, address: IPAddress) -> str:
     if str(address) != value:
         raise FieldError(field, f"{value} is not in canonical form", f"write {address}")
-    return value
+    return str(address)
 
 
-def _is_unicast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _is_unicast(address: IPAddress) -> bool:
     if address.is_multicast or address.is_loopback or address.is_unspecified:
         return False
     if isinstance(address, ipaddress.IPv6Address):
@@ -143,7 +164,7 @@ def check_dpid(field: str, value: object) -> str:
 
 def check_database(field: str, value: object) -> str:
     """What tells one database from another: eight hex digits."""
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{8}", value):
+    if not isinstance(value, str) or not _DATABASE.fullmatch(value):
         raise FieldError(field, f"{value!r} is no database", "give its eight hex digits")
     return value
 
@@ -155,20 +176,3 @@ def check_set(field: str, value: object, most: int) -> frozenset[str]:
     if len(value) > most:
         raise FieldError(field, f"there are {len(value)}", f"keep at most {most}")
     return value
-
-
-def check_host_address(field: str, value: object) -> str:
-    """An address that a host on the link may have, link-local ones among them; shortest form."""
-    text = check_text(field, value, 45)
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise FieldError(
-            field, f"{value!r} is no IP address", "give one such as 10.0.0.7"
-        ) from None
-    if str(address) != text:
-        raise FieldError(field, f"{value!r} is not its shortest form", f"write {address}")
-    scoped = address.version == 6 and address.scope_id is not None
-    if scoped or address.is_multicast or address.is_unspecified or text == _EVERYONE:
-        raise FieldError(field, f"{value!r} is no host's address", "give one such as 10.0.0.7")
-    return text

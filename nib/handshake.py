@@ -10,51 +10,20 @@ adds).
 from __future__ import annotations
 
 import errno
-import select
 import time
 from typing import Any
 
 import ovs.jsonrpc
 import ovs.poller
+import ovs.stream
 
 from nib.errors import NibUnavailable, SchemaMismatch
-from nib.replica import is_green, split_remotes, tune
+from nib.replica import split_remotes, tune
 from nib.rows import DATABASE, packaged_version, version_tuple
 from nib.tls_stream import complaint
 
 INIT_REMEDY = "create it with `prewire db init`"
 CONVERT_REMEDY = "convert it with `prewire db convert`"
-
-
-class MaskedPoll:
-    """poll(2) with the `register` that `ovs.poller` expects: events of one descriptor add up.
-
-    In `select.poll` itself the last call wins. A connection registers to write and then to read, so
-    with plain `select.poll` a message larger than the socket's buffer would stay half sent.
-    """
-
-    def __init__(self) -> None:
-        self._poll = select.poll()
-        self._masks: dict[int, int] = {}
-
-    def register(self, source: Any, events: int) -> None:
-        """Wait for these events too; `source` is a descriptor or has a `fileno()`."""
-        fd = source if isinstance(source, int) else source.fileno()
-        self._masks[fd] = self._masks.get(fd, 0) | events
-        self._poll.register(fd, self._masks[fd])
-
-    def poll(self, timeout_ms: int) -> list[tuple[int, int]]:
-        """Descriptors and what happened on them; -1 waits for ever."""
-        return self._poll.poll(timeout_ms)
-
-
-def use_poll() -> None:
-    """Make `ovs.poller` use poll(2): its select(2) fails on descriptors from 1024 on.
-
-    Under eventlet select stays: it is the call eventlet has made cooperative.
-    """
-    if not is_green():
-        ovs.poller.SelectPoll = MaskedPoll
 
 
 def check_version(have: str) -> None:

@@ -15,8 +15,9 @@ from typing import Final
 
 from nib.draft import Draft
 from nib.errors import Conflict
-from nib.records import Leader, Switch
+from nib.records import Leader
 from nib.replica import Replica
+from nib.topology import Switch
 
 LOCK: Final = "prewire_leader"
 

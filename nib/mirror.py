@@ -15,19 +15,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 from nib.errors import NotFound
+from nib.intent import Container, Service
 from nib.observed import Connections
-from nib.records import (
-    RECORD_CLASSES,
-    Container,
-    Global,
-    Host,
-    Key,
-    Link,
-    LocalSlots,
-    Port,
-    Record,
-    Service,
-)
+from nib.records import RECORD_CLASSES, Global, Key, LocalSlots, Record
+from nib.topology import Host, Link, Port
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -63,6 +54,11 @@ class RowChange:
         return type(self.record)
 
     @property
+    def is_intent(self) -> bool:
+        """Whether a service or container is changed."""
+        return self.kind in (Service, Container)
+
+    @property
     def inverse(self) -> RowChange:
         """The change that takes this one back."""
         return RowChange(self.new, self.old)
@@ -95,7 +91,6 @@ _INDEXES: Mapping[str, _Index] = {
     "port by number": _one_value(Port, lambda p: (p.switch, p.number)),
     "port by iface": _one_value(Port, lambda p: p.iface_id),
     "port by attached mac": _one_value(Port, lambda p: p.attached_mac),
-    "link by switch": _one_value(Link, lambda link: link.switch),
     "link by peer": _one_value(Link, lambda link: (link.peer, link.peer_port)),
     "host by address": _Index(Host, lambda h: h.addresses),
     "host by port": _one_value(Host, lambda h: (h.switch, h.port)),
@@ -234,10 +229,6 @@ class Lookups:
     def ports_with_mac(self, mac: str) -> tuple[Port, ...]:
         """Every port that is said to have this MAC address behind it (`attached-mac`)."""
         return self._listed(Port, "port by attached mac", mac)
-
-    def links_from(self, switch: str) -> tuple[Link, ...]:
-        """Every link that leaves a switch."""
-        return self._listed(Link, "link by switch", switch)
 
     def links_to(self, switch: str, port: str) -> tuple[Link, ...]:
         """Every link that arrives at a port (should be one)."""

@@ -27,7 +27,7 @@ _MEMBER: Final = re.compile(
     r"(?:.* match_index=(?P<index>\d+))?(?:.* last msg (?P<age>\d+) ms ago)?",
 )
 _LEFT: Final = "left cluster"
-_CONTROL_SECONDS: Final = "--timeout=5"
+_PATIENCE: Final = "--timeout=5"
 
 
 class NoMember(ServerError):
@@ -193,7 +193,7 @@ def _ask(control: Path, command: str, *arguments: str) -> str:
         raise ServerError(f"no server runs here: {control} does not exist", "start it first")
     try:
         return run_tool(
-            "ovs-appctl", _CONTROL_SECONDS, f"--target={control}", command, DATABASE, *arguments
+            "ovs-appctl", _PATIENCE, f"--target={control}", command, DATABASE, *arguments
         )
     except ServerError as error:
         if "unknown cluster" in error.message or "not a valid command" in error.message:

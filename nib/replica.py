@@ -21,6 +21,7 @@ import ovs.jsonrpc
 
 from nib.errors import FieldError
 from nib.mirror import RowChange
+from nib.polling import is_green
 from nib.records import RECORD_CLASSES, Key, Record
 from nib.rows import DATABASE, KINDS, LAYOUTS, packaged_schema, record_of_row
 
@@ -30,12 +31,6 @@ MIN_BACKOFF_MS = 100
 MAX_BACKOFF_MS = 500
 PROBE_INTERVAL_MS = 5000
 CLUSTER_PROBE_INTERVAL_MS = 1500
-
-
-def is_green() -> bool:
-    """Whether eventlet has replaced blocking calls in this process."""
-    patcher = sys.modules.get("eventlet.patcher")
-    return patcher is not None and bool(patcher.is_monkey_patched("select"))
 
 
 def split_remotes(remote: str) -> list[str]:
@@ -65,7 +60,7 @@ def begin_with(session: Any, first: str) -> None:
 
 
 class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
-    """The IDL of our schema. `bad_rows` counts rows left out for holding what no record may.
+    """The IDL of our schema. A row that holds what no record may is left out, and logged.
 
     first: the server to begin with, of several; the library would begin with any.
     """
@@ -76,7 +71,6 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
         super().__init__(remote, helper)  # in a cluster, it connects to the leader only
         tune(self._session)
         begin_with(self._session, first)
-        self.bad_rows = 0
         self._green_sleep = sys.modules["eventlet"].sleep if is_green() else None
         self._dirty: dict[type[Record], set[UUID]] = {kind: set() for kind in RECORD_CLASSES}
         self._known: dict[type[Record], dict[UUID, Record]] = {k: {} for k in RECORD_CLASSES}
@@ -214,7 +208,6 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
         try:
             return record_of_row(kind, row, self._service_name)
         except FieldError as error:
-            self.bad_rows += 1
             LOG.error("leaving out row %s of %s: %s", uuid, LAYOUTS[kind].table, error)
             return None
 

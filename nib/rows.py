@@ -18,23 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from nib.errors import FieldError
+from nib.intent import Container, Service
 from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import Canary, Ejection, HealthCheck, policy_text, read_extra_ports, read_policy
-from nib.records import (
-    RECORD_CLASSES,
-    Audit,
-    Container,
-    Global,
-    Host,
-    Leader,
-    Link,
-    LocalSlots,
-    Port,
-    Record,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.records import RECORD_CLASSES, Audit, Global, Leader, LocalSlots, Record, SlotTable
+from nib.topology import Host, Link, Port, Switch
 
 DATABASE = "Prewire"
 _SETS = frozenset({"lines", "addresses", "predecessors"})

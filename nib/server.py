@@ -11,9 +11,6 @@ from pathlib import Path
 from types import TracebackType
 
 from nib.dbfile import (
-    Conversion,
-    backup,
-    convert,
     find_tool,
     init,
     is_clustered,
@@ -21,17 +18,7 @@ from nib.dbfile import (
 )
 from nib.errors import ServerError
 from nib.handshake import check_version
-from nib.serving import ServerFiles, ServerProcess, is_answering, refuse_second
-
-__all__ = [
-    "Conversion",
-    "EmbeddedServer",
-    "backup",
-    "convert",
-    "init",
-    "is_answering",
-    "schema_version",
-]
+from nib.serving import ServerFiles, ServerProcess, refuse_second
 
 
 class EmbeddedServer(ServerProcess):
@@ -58,11 +45,6 @@ class EmbeddedServer(ServerProcess):
     def socket(self) -> Path:
         """Where clients connect."""
         return self.files.socket
-
-    @property
-    def log_file(self) -> Path:
-        """What the server logs."""
-        return self.files.log
 
     def start(self, timeout_s: float = 10.0) -> None:
         """Start the server on the database (made when absent) and wait until it answers.

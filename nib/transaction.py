@@ -14,8 +14,9 @@ from typing import Any
 import ovs.db.idl
 
 from nib.errors import Conflict, NibError, NibUnavailable
+from nib.intent import Service
 from nib.mirror import RowChange
-from nib.records import Record, Service
+from nib.records import Record
 from nib.replica import Replica
 from nib.rows import LAYOUTS, column_json
 

@@ -25,13 +25,10 @@ import ovs.db.idl
 
 from nib.draft import Draft
 from nib.errors import NibUnavailable
-from nib.flight import Committed, Flight, Job, arrived_of
+from nib.flight import Flight, Job, arrived_of
 from nib.mirror import Mirror
-from nib.records import Container, Service
 from nib.replica import Replica
 from nib.transaction import filled_transaction, refusal
-
-__all__ = ["Committed", "Job", "Writer"]
 
 LOG = logging.getLogger(__name__)
 
@@ -136,7 +133,7 @@ class Writer:
             for outcome in outcomes:
                 outcome.tell(self._mirror.generation)
             return
-        intent = any(change.kind in (Service, Container) for change in changes)
+        intent = any(change.is_intent for change in changes)
         change_seqno = self._replica.change_seqno
         try:
             txn = filled_transaction(self._replica, changes)

@@ -71,6 +71,8 @@ class Authorities:
             raise CertificatesFailed(
                 "ovs-pki: not found; install Debian's package openvswitch-common"
             ) from None
+        except subprocess.TimeoutExpired:
+            raise CertificatesFailed(f"ovs-pki did not end within {_SECONDS} s") from None
         if done.returncode:
             said = done.stderr.strip().splitlines()[-1:] or [f"see {log}"]
             raise CertificatesFailed(f"ovs-pki failed: {said[0]}")

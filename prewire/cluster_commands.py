@@ -8,8 +8,9 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,7 +22,7 @@ from prewire.show import Output
 
 if TYPE_CHECKING:
     from nib.cluster import ClusterServer, EmbeddedCluster
-    from nib.raft import ClusterStatus
+    from nib.serving import ServerFiles
 
 # The database library takes half a second to load; only these commands wait for it.
 # ruff: noqa: PLC0415
@@ -54,6 +55,12 @@ def state_directory(given: Path | None) -> Path:
     return (given or settings.load().state_dir).absolute()
 
 
+def _files(given: Path | None) -> ServerFiles:
+    from nib.serving import ServerFiles
+
+    return ServerFiles(state_directory(given))
+
+
 @cluster.command()
 def create(
     address: Address,
@@ -66,7 +73,7 @@ def create(
     """Make the database of a new cluster's first server."""
     from nib import raft
 
-    path = state_directory(state_dir) / "nib.db"
+    path = _files(state_dir).database
     _check_encrypted(address)
     raft.create(path, address, contents)
     show.lines(
@@ -86,7 +93,7 @@ def join(
     """Make the database of a further server; when it is started, it asks to be let in."""
     from nib import raft
 
-    path = state_directory(state_dir) / "nib.db"
+    path = _files(state_dir).database
     _check_encrypted(address, *members)
     raft.join(path, address, members)
     show.lines(f"created {path}; start it with `prewire db serve`")
@@ -104,9 +111,10 @@ def status(state_dir: StateDir = None, output: Form = Output.TABLE) -> None:
     """What the server of this machine says of its cluster."""
     from nib import raft
 
-    found = raft.status(_control(state_dir))
+    found = raft.status(_files(state_dir).control)
+    told = asdict(found)
     if output is Output.JSON:
-        show.as_json(_as_mapping(found))
+        show.as_json(told)
         return
     first, following = found.log
     leads = "leader" if found.leads else f"{found.role}, the leader is {found.leader}"
@@ -115,7 +123,7 @@ def status(state_dir: StateDir = None, output: Form = Output.TABLE) -> None:
         f"term {found.term}, log {first} to {following - 1}, {found.uncommitted} not committed, "
         f"election timer {found.election_timer_ms} ms",
     )
-    show.rows(_COLUMNS, _as_mapping(found)["members"])
+    show.rows(_COLUMNS, told["members"])
 
 
 @cluster.command()
@@ -123,7 +131,7 @@ def leave(state_dir: StateDir = None) -> None:
     """Have the server of this machine leave the cluster for ever."""
     from nib import raft
 
-    control = _control(state_dir)
+    control = _files(state_dir).control
     raft.leave(control)
     deadline = time.monotonic() + _LEAVE_SECONDS
     never = threading.Event()
@@ -145,7 +153,7 @@ def remove(
     """Have the cluster do without a server that will not come back."""
     from nib import raft
 
-    control = _control(state_dir)
+    control = _files(state_dir).control
     known = {name for each in raft.status(control).members for name in (each.id, each.address)}
     if server not in known:
         raise ServerError(f"the cluster has no server {server}", "see `prewire db cluster status`")
@@ -192,13 +200,3 @@ def _keep_alive(running: EmbeddedCluster, ending: threading.Event) -> None:
 
 def _show_server(server: ClusterServer) -> None:
     show.lines(f"{server.name}: process {server.pid}, state_dir {server.files.directory}")
-
-
-def _control(state_dir: Path | None) -> Path:
-    return state_directory(state_dir) / "nib.ctl"
-
-
-def _as_mapping(found: ClusterStatus) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(found)

@@ -5,7 +5,8 @@ Must not know: which commands there are.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -23,6 +24,12 @@ Form = Annotated[Output, typer.Option("--output", "-o", help="How to print.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Return when every switch has acknowledged.")]
 Name = Annotated[str, typer.Argument(help="The service's name.")]
 Id = Annotated[str, typer.Argument(help="The container's id.")]
+MaxConnections = Annotated[int | None, typer.Option(help="Connections at a time, at most.")]
+AnySwitch = Annotated[
+    str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: all]")
+]
+
+NO_SWITCH: Final = "no switch has connected: ovs-vsctl set-controller BRIDGE tcp:CONTROLLER:6653"
 
 
 def client(api: str | None) -> Client:
@@ -59,18 +66,22 @@ def duration(text: str) -> float:
         raise typer.BadParameter(f"{error.message}; {error.remedy}") from None
 
 
-def milliseconds(seconds: float | None) -> int | None:
-    """Whole milliseconds of a duration that was given."""
-    return None if seconds is None else round(seconds * 1000)
+def milliseconds(text: str) -> int:
+    """Whole milliseconds, likewise."""
+    return round(duration(text) * 1000)
 
 
-def whole_seconds(option: str, seconds: float | None) -> int | None:
-    """Whole seconds of a duration that was given; wrong usage where it has a fraction."""
-    if seconds is None:
-        return None
+def whole_seconds(text: str) -> int:
+    """Whole seconds, likewise; a fraction of one is wrong usage too."""
+    seconds = duration(text)
     if seconds != int(seconds):
-        raise typer.BadParameter(f"{seconds:g} s is no whole number of seconds", param_hint=option)
+        raise typer.BadParameter(f"{seconds:g} s is no whole number of seconds")
     return int(seconds)
+
+
+def time_option(parser: Callable[[str], float], meaning: str) -> Any:
+    """An option that takes a duration; parser: one of the three above."""
+    return typer.Option(parser=parser, metavar="TIME", help=meaning)
 
 
 def print_rows(value: Any, form: Output, columns: dict[str, str]) -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from nib.intent import Container, Service
 from nib.mirror import Lookups
-from nib.records import Container, Host, Service
+from nib.topology import Host
 from openflow import cookies
 from openflow.cookies import Kind
 from openflow.fields import CT_MARK, ENDPOINT, FIELDS, IPV4, IPV6, MAC

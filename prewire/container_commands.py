@@ -14,6 +14,7 @@ from prewire.command_options import (
     Api,
     Form,
     Id,
+    MaxConnections,
     Name,
     Wait,
     client,
@@ -22,6 +23,7 @@ from prewire.command_options import (
     given,
     print_rows,
     service_path,
+    time_option,
     waiting,
     whole_seconds,
 )
@@ -90,14 +92,9 @@ def set_container(
     weight: Annotated[int | None, typer.Option(help="Share relative to siblings, 0-256.")] = None,
     version: Annotated[str | None, typer.Option(help="Of its software, for canaries.")] = None,
     max_inflight: Annotated[int | None, typer.Option(help="Requests in parallel, at most.")] = None,
-    max_connections: Annotated[
-        int | None, typer.Option(help="Connections at a time, at most.")
-    ] = None,
+    max_connections: MaxConnections = None,
     lease: Annotated[
-        float | None,
-        typer.Option(
-            parser=duration, metavar="TIME", help="Drained unless renewed within, as in 30s."
-        ),
+        int | None, time_option(whole_seconds, "Drained unless renewed within, as in 30s.")
     ] = None,
     wait: Wait = False,
     api: Api = None,
@@ -116,7 +113,7 @@ def set_container(
         version=version,
         max_inflight=max_inflight,
         max_connections=max_connections,
-        lease_seconds=whole_seconds("--lease", lease),
+        lease_seconds=lease,
     )
     path = container_path(name, container_id)
     found = client(api).call("PUT", path, json=body, params=waiting(wait))
@@ -153,11 +150,7 @@ def delete_container(
     *,
     drain: Annotated[
         float,
-        typer.Option(
-            parser=duration,
-            metavar="TIME",
-            help="How long connections are kept, as in 60s; 0: reset at once.",
-        ),
+        time_option(duration, "How long connections are kept, as in 60s; 0: reset at once."),
     ] = lifecycle.DEFAULT_DRAIN_SECONDS,
     wait: Wait = False,
     wait_drained: Annotated[

@@ -34,12 +34,12 @@ def _file(given: Path | None) -> Path:
 @app.command()
 def init(file: File = None) -> None:
     """Create an empty database of this version's schema."""
-    from nib import server
+    from nib import dbfile
 
     path = _file(file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    server.init(path)
-    show.lines(f"created {path}, schema {server.schema_version(path)}")
+    dbfile.init(path)
+    show.lines(f"created {path}, schema {dbfile.schema_version(path)}")
 
 
 @app.command()
@@ -79,11 +79,11 @@ def back_up(
     ] = None,
 ) -> None:
     """Copy the database, from a running server or cluster or from its file."""
-    from nib import server
+    from nib import dbfile
 
     given = settings.load()
     _use_certificates()
-    server.backup(source or given.nib_remote, target)
+    dbfile.backup(source or given.nib_remote, target)
     show.lines(f"wrote {target}")
 
 

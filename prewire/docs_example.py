@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway_lb.lifecycle import draining
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Global, Host, Link, Port, Record, Service, Switch
+from nib.records import Global, Record
+from nib.topology import Host, Link, Port, Switch
 from openflow.cookies import GROUP_IDS
 from openflow.values import Group, Rules, merged
 from ryu_apps.compile import compile_state

@@ -19,7 +19,9 @@ from gateway_lb.reports import ReportDesk
 from nib.database import Nib
 from prewire import cli, rest
 from prewire.settings import Settings
+from ryu_apps.discovery_measures import LinkMeasures, StationMeasures
 from ryu_apps.measures import Measures
+from ryu_apps.punt_measures import PuntMeasures
 from ryu_apps.readings import Readings
 from ryu_apps.states import States
 
@@ -122,7 +124,8 @@ def settings_table() -> str:
 def metrics_table() -> str:
     """Every metric the controller exports, with its labels."""
     registry = CollectorRegistry()
-    measures = Measures(registry)
+    kinds = (Measures, LinkMeasures, StationMeasures, PuntMeasures)
+    measures = [kind(registry) for kind in kinds]
     with closing(Nib("unix:/nowhere", "docs")) as nib:
         families = [*registry.collect(), *Readings(nib).collect(), *States(nib).collect()]
     return _metrics(families, measures)
@@ -132,12 +135,13 @@ def api_metrics_table() -> str:
     """Every metric the REST server exports, with its labels."""
     with closing(Nib("unix:/nowhere", "docs")) as nib:
         registry, measures = rest.registry_of(ReportDesk(nib))
-        return _metrics(registry.collect(), measures)
+        return _metrics(registry.collect(), [measures])
 
 
-def _metrics(families: Iterable[Metric], measures: object) -> str:
-    """families: what is exported; measures: holds those metrics that carry their own labels."""
-    measures_labels = {metric._name: metric._labelnames for metric in vars(measures).values()}
+def _metrics(families: Iterable[Metric], measures: Iterable[object]) -> str:
+    """families: what is exported; measures: hold those metrics that carry their own labels."""
+    counted = (metric for each in measures for metric in vars(each).values())
+    measures_labels = {metric._name: metric._labelnames for metric in counted}
     rows = []
     for family in families:
         labels = getattr(family, "_labelnames", measures_labels.get(family.name, ()))
@@ -153,11 +157,6 @@ def _metrics(families: Iterable[Metric], measures: object) -> str:
 def _openapi() -> Any:
     with closing(Nib("unix:/nowhere", "docs")) as nib:
         return rest.application(nib).openapi()
-
-
-def route_names() -> list[str]:
-    """Every route, as in "PUT /v1/services/{name}"."""
-    return [f"{method.upper()} {path}" for path, method, _ in _operations(_openapi())]
 
 
 def _operations(spec: Any) -> Iterator[tuple[str, str, Any]]:

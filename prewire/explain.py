@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_lb.balance import service_standings
+from gateway_lb.placement import switch_called
 from nib.errors import FieldError
+from nib.intent import Service
 from nib.mirror import Lookups
-from nib.records import LocalSlots, Service, SlotTable, Switch
+from nib.records import LocalSlots, SlotTable
+from nib.topology import Switch
 from openflow import cookies
 from openflow.cookies import ROUTE_IDS, Kind
 from openflow.fields import ENDPOINT
@@ -95,14 +98,13 @@ def explain_packet(text: str, switch: Switch, view: Lookups, now_ms: int) -> Exp
 
 def switch_for(called: str | None, view: Lookups) -> Switch:
     """The switch of this datapath id or name; None: the only one. FieldError where unclear."""
-    switches = sorted(view.all(Switch), key=lambda switch: switch.dpid)
-    if called is None and len(switches) == 1:
+    if called is not None:
+        return switch_called(called, view)
+    switches = list(view.all(Switch))
+    if len(switches) == 1:
         return switches[0]
-    found = [switch for switch in switches if called in (switch.dpid, switch.name)]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(switch.dpid for switch in switches) or "none has connected yet"
-    raise FieldError("switch", f"{called!r} is not one switch", f"give one of: {names}")
+    names = ", ".join(sorted(switch.dpid for switch in switches)) or "none has connected yet"
+    raise FieldError("switch", f"there are {len(switches)} switches", f"give one of: {names}")
 
 
 def _journey(packet: Packet, switch: Switch, view: Lookups) -> Journey:

@@ -9,14 +9,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from nib.mirror import Lookups
-from nib.records import Switch
+from nib.topology import Switch
 from openflow.interpreter import Sent, Step
 from openflow.network import MOST_HOPS, End, Hop, Journey
 from openflow.packet import Packet, packet_text
 from openflow.tables import EMPTY, ENDPOINT, SERVICE, table_name
 from openflow.text import port_text
-from openflow.values import ToGroup
-from prewire.explain_flow import route_target
+from prewire.explain_flow import route_targets
 from ryu_apps.forwarding import ASK_METER, LEARN_METER, PROBE_METER, UNKNOWN_METER
 
 # Why a packet goes to the controller: by the last meter that it passed, else by its last table.
@@ -69,11 +68,8 @@ def _steps(end: End, hops: Iterable[Hop]) -> tuple[Step, ...]:
 def _why_dropped(steps: tuple[Step, ...], view: Lookups) -> str:
     """Where it was for a switch that no way leads to."""
     flow = steps[-1].flow if steps else None
-    for action in flow.actions if flow else ():
-        target = route_target(action.group_id, view) if isinstance(action, ToGroup) else None
-        if target is not None:
-            return f": there is no way to {target}"
-    return ""
+    target = next(route_targets(flow, view), None) if flow else None
+    return f": there is no way to {target}" if target else ""
 
 
 def _why(sent: Sent, steps: Iterable[Step]) -> str:

@@ -11,8 +11,9 @@ from ipaddress import IPv4Address
 
 from gateway_lb.families import address_number
 from nib.errors import FieldError
+from nib.intent import Container, Service
 from nib.mirror import Lookups
-from nib.records import Container, Host, Service, Switch
+from nib.topology import Host, Switch
 from openflow import cookies
 from openflow.cookies import ROUTE_IDS, Cookie, Kind
 from openflow.parse import parse_flow
@@ -48,7 +49,7 @@ def explain_flow(text: str, switch: Switch, view: Lookups) -> ExplainedFlow:
         _owner(flow, switch, view),
         wanted.origin if wanted else "",
         flow_text(wanted) if wanted else "",
-        ", ".join(_routes(flow, view)),
+        ", ".join(route_targets(flow, view)),
     )
 
 
@@ -61,7 +62,8 @@ def route_target(group_id: int, view: Lookups) -> str | None:
     return f"{found[0].name} ({found[0].dpid})" if found else f"zone {zone}, no switch's now"
 
 
-def _routes(flow: Flow, view: Lookups) -> Iterator[str]:
+def route_targets(flow: Flow, view: Lookups) -> Iterator[str]:
+    """The switches that a flow's groups lead to."""
     for action in flow.actions:
         target = route_target(action.group_id, view) if isinstance(action, ToGroup) else None
         if target is not None:

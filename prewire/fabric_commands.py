@@ -8,12 +8,8 @@ import typer
 
 from nib.fields import check_database, check_mac
 from prewire import drawing, show
-from prewire.command_options import Api, Form, client, given, print_rows
+from prewire.command_options import NO_SWITCH, AnySwitch, Api, Form, client, given, print_rows
 from prewire.show import Output
-
-AtSwitch = Annotated[
-    str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: all]")
-]
 
 _LINK_COLUMNS: Final = {
     "SWITCH": "switch",
@@ -48,7 +44,7 @@ def add(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def links(switch: AtSwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:
+def links(switch: AnySwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:
     """List the links between switches: both ends, capacity, and why one carries nothing."""
     found = client(api).call("GET", "/v1/links", params=given(switch=switch))
     if output is Output.TABLE:
@@ -57,7 +53,7 @@ def links(switch: AtSwitch = None, api: Api = None, output: Form = Output.TABLE)
     print_rows(found, output, _LINK_COLUMNS)
 
 
-def hosts(switch: AtSwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:
+def hosts(switch: AnySwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:
     """List all stations: containers, what interfaces name, and hosts that were heard."""
     found = client(api).call("GET", "/v1/hosts", params=given(switch=switch))
     if output is Output.TABLE:
@@ -81,7 +77,7 @@ def topology(
     elif found["switches"]:
         show.lines(*drawing.as_text(found))
     else:
-        show.lines("no switch has connected: ovs-vsctl set-controller BRIDGE tcp:CONTROLLER:6653")
+        show.lines(NO_SWITCH)
 
 
 def adopt(

@@ -12,7 +12,8 @@ from nib.draft import Draft
 from nib.errors import Conflict, NotFound
 from nib.mirror import Lookups
 from nib.observed import Connections
-from nib.records import Audit, Host, Link, LocalSlots, Switch
+from nib.records import Audit, LocalSlots
+from nib.topology import Host, Link, Switch
 from ryu_apps.stations import all_stations
 
 Change = Callable[[Draft], None]

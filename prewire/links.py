@@ -11,7 +11,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from nib.mirror import Lookups
-from nib.records import Link, Port, Switch
+from nib.topology import Link, Port, Switch
 from ryu_apps.routing import usable
 
 

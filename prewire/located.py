@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from gateway_lb.health import health_iface
 from gateway_lb.placement import port_called, port_of
 from nib.mirror import Lookups
-from nib.records import Host, Port, Switch
+from nib.topology import Host, Port, Switch
 from ryu_apps.stations import all_stations, located, own_addresses
 
 Source = Literal["container", "attached", "learned", "agent"]

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from nib.mirror import Lookups
-from nib.records import Link, Port, Switch
+from nib.topology import Link, Port, Switch
 from openflow.index import Index
 from openflow.network import Network, Place
 from openflow.values import merged

@@ -20,8 +20,9 @@ from typing import Final, TypeVar
 from gateway_lb import health
 from gateway_lb.health import Target
 from nib.database import Nib
+from nib.intent import Container, Service
 from nib.mirror import Lookups, RowChange
-from nib.records import Container, Port, Service, Switch
+from nib.topology import Port, Switch
 from nib.watch import Batch, Watch
 from prewire.errors import CommandFailed
 from prewire.node_checks import Key

@@ -21,8 +21,9 @@ from gateway_lb.conntrack_view import Tally, due_rows, is_urgent
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import NibError
+from nib.intent import Container
 from nib.observed import Connections
-from nib.records import Container, Switch
+from nib.topology import Switch
 from prewire.node_ovs import OpenVSwitch, OvsFailed
 
 LOG = logging.getLogger(__name__)

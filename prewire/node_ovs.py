@@ -116,7 +116,8 @@ class OpenVSwitch:
         except FileNotFoundError:
             raise OvsFailed("ovs-vsctl: not found; install Open vSwitch") from None
         if done.returncode:
-            raise OvsFailed(f"ovs-vsctl: {done.stderr.strip().splitlines()[-1:] or 'timed out'}")
+            *_, complaint = done.stderr.strip().splitlines() or ["timed out"]
+            raise OvsFailed(f"ovs-vsctl: {complaint.removeprefix('ovs-vsctl: ')}")
         return done.stdout
 
     def _rows(self, *command: str, columns: str) -> list[list[Any]]:

@@ -12,14 +12,10 @@ import typer
 from nib.fields import check_dpid
 from prewire import explain_commands, fabric_commands, show
 from prewire.client import RequestFailed
-from prewire.command_options import Api, Form, client, print_rows
+from prewire.command_options import NO_SWITCH, AnySwitch, Api, Form, client, print_rows
 from prewire.container_commands import container
 from prewire.service_commands import service
 from prewire.show import Output
-
-AnySwitch = Annotated[
-    str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: all]")
-]
 
 DIFFERENCES = 3  # exit code of `diff` that found some
 
@@ -80,7 +76,7 @@ def status(api: Api = None, output: Form = Output.TABLE) -> None:
     if found["switches"]:
         show.rows(_SWITCH_COLUMNS, found["switches"])
     else:
-        show.lines("no switch has connected: ovs-vsctl set-controller BRIDGE tcp:CONTROLLER:6653")
+        show.lines(NO_SWITCH)
 
 
 def _leader(found: Any) -> str:

@@ -38,8 +38,10 @@ def up(settings: Settings) -> None:
         show.lines(
             f"prewire is up. REST: {settings.api_url}, described at {settings.api_url}/docs",
             f"Switches connect to {method}:{settings.controller_host}:{settings.controller_port}",
-            f"Metrics: http://{settings.metrics_host}:{settings.metrics_port}/metrics",
         )
+        if settings.metrics_port:
+            url = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"
+            show.lines(f"Metrics: {url}")
         why = obstacle(settings)
         if why is not None:
             show.lines(f"No node agent, so no health checks: {why}")

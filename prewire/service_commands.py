@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 
+from prewire import service_options as options
 from prewire import show
 from prewire.command_options import (
     Api,
     Form,
+    MaxConnections,
     Name,
     Wait,
     client,
-    duration,
     given,
-    milliseconds,
     print_rows,
     service_path,
     waiting,
-    whole_seconds,
 )
 from prewire.show import Output
 
@@ -32,9 +30,19 @@ _COLUMNS: Final = {
     "READY": "ready",
     "DRAINING": "draining",
 }
+_DETAILS: Final = (
+    "mode",
+    "policy",
+    "on_empty",
+    "max_connections",
+    "affinity_seconds",
+    "slow_start_seconds",
+    "panic_percent",
+    "health",
+    "ejection",
+    "canary",
+)
 _SLOT_COLUMNS: Final = {"CONTAINER": "id", "SLOTS": "slots", "SHARE": "share"}
-_EXTRA_PORT: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})(?:/(tcp|udp))?")
-_STATUSES: Final = re.compile(r"([0-9]{3})(?:-([0-9]{3}))?")
 
 service = typer.Typer(no_args_is_help=True, help="Services: a VIP, ports and protocol.")
 
@@ -65,130 +73,40 @@ def show_slots(name: Name, api: Api = None, output: Form = Output.TABLE) -> None
             show.rows(_SLOT_COLUMNS, local["containers"])
 
 
-def _extra_port(text: str) -> dict[str, Any]:
-    found = _EXTRA_PORT.fullmatch(text)
-    if found is None:
-        raise typer.BadParameter(
-            f"{text!r} is not PORT:TARGET or PORT:TARGET/PROTOCOL", param_hint="--extra-port"
-        )
-    return {"port": int(found[1]), "target": int(found[2]), "protocol": found[3] or "tcp"}
-
-
-def _statuses(text: str | None) -> dict[str, int]:
-    if text is None:
-        return {}
-    found = _STATUSES.fullmatch(text)
-    if found is None:
-        raise typer.BadParameter(
-            f"{text!r} is not a status, nor two of them as in 200-399",
-            param_hint="--health-status",
-        )
-    return {"status_from": int(found[1]), "status_to": int(found[2] or found[1])}
-
-
 @service.command("set")
 def set_service(
     name: Name,
     *,
-    vip: Annotated[str, typer.Option(help="Virtual IP address.")],
-    port: Annotated[int, typer.Option(help="Port that clients connect to.")],
-    protocol: Annotated[str, typer.Option(help="tcp or udp.")] = "tcp",
-    extra_port: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PORT:TARGET[/PROTOCOL]",
-            help="A further port and the containers' port for it, as in 8443:9443; repeatable.",
-        ),
-    ] = None,
-    mode: Annotated[str | None, typer.Option(help="stateful or stateless.")] = None,
-    policy: Annotated[
-        str | None, typer.Option(help="weighted, least_inflight or source_affinity.")
-    ] = None,
-    affinity: Annotated[
-        float | None,
-        typer.Option(
-            parser=duration,
-            metavar="TIME",
-            help="How long a client's slot stays, as in 10m (source_affinity).",
-        ),
-    ] = None,
-    on_empty: Annotated[
-        str | None, typer.Option(help="Without a container: reject or hold.")
-    ] = None,
-    max_connections: Annotated[
-        int | None, typer.Option(help="Connections at a time, at most.")
-    ] = None,
-    slow_start: Annotated[
-        float | None,
-        typer.Option(
-            parser=duration,
-            metavar="TIME",
-            help="In which a new container's share grows, as in 30s.",
-        ),
-    ] = None,
-    panic_percent: Annotated[
-        int | None, typer.Option(help="With fewer containers usable, all are used.")
-    ] = None,
-    locality: Annotated[
-        str | None, typer.Option(help="none, or prefer: containers of the client's switch first.")
-    ] = None,
-    health: Annotated[str | None, typer.Option(help="Active check: tcp, http or grpc.")] = None,
-    health_port: Annotated[
-        int | None, typer.Option(help="Port it asks. [default: the container's]")
-    ] = None,
-    health_path: Annotated[str | None, typer.Option(help="Path it asks for (http).")] = None,
-    health_status: Annotated[
-        str | None,
-        typer.Option(metavar="FROM-TO", help="Statuses that are good, as in 200-399 (http)."),
-    ] = None,
-    health_grpc_service: Annotated[
-        str | None, typer.Option(help="Service it asks for (grpc).")
-    ] = None,
-    health_interval: Annotated[
-        float | None,
-        typer.Option(parser=duration, metavar="TIME", help="Between checks, as in 300ms."),
-    ] = None,
-    health_timeout: Annotated[
-        float | None,
-        typer.Option(parser=duration, metavar="TIME", help="Of one check, as in 200ms."),
-    ] = None,
-    health_rise: Annotated[
-        int | None, typer.Option(help="Successes in a row that make it up.")
-    ] = None,
-    health_fall: Annotated[
-        int | None, typer.Option(help="Failures in a row that make it down.")
-    ] = None,
-    eject: Annotated[
-        int | None,
-        typer.Option(help="Eject a container at this percentage of failed connections."),
-    ] = None,
-    eject_connections: Annotated[
-        int | None, typer.Option(help="Fewer new connections in a window say nothing.")
-    ] = None,
-    eject_window: Annotated[
-        float | None,
-        typer.Option(
-            parser=duration, metavar="TIME", help="Over which failures are counted, as in 1s."
-        ),
-    ] = None,
-    eject_time: Annotated[
-        float | None,
-        typer.Option(parser=duration, metavar="TIME", help="For which it is left out, as in 30s."),
-    ] = None,
-    eject_most: Annotated[
-        int | None, typer.Option(help="Percentage of containers ejected at a time, at most.")
-    ] = None,
-    canary: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Version with a share of its own.")
-    ] = None,
-    canary_percent: Annotated[int | None, typer.Option(help="Its share in the end.")] = None,
-    canary_step: Annotated[
-        int | None, typer.Option(help="Percentage added every step. [default: all at once]")
-    ] = None,
-    canary_step_every: Annotated[
-        float | None,
-        typer.Option(parser=duration, metavar="TIME", help="From step to step, as in 5m."),
-    ] = None,
+    vip: options.Vip,
+    port: options.Port,
+    protocol: options.Protocol = "tcp",
+    extra_port: options.ExtraPorts = None,
+    mode: options.Mode = None,
+    policy: options.Policy = None,
+    affinity: options.Affinity = None,
+    on_empty: options.OnEmpty = None,
+    max_connections: MaxConnections = None,
+    slow_start: options.SlowStart = None,
+    panic_percent: options.PanicPercent = None,
+    locality: options.Locality = None,
+    health: options.Health = None,
+    health_port: options.HealthPort = None,
+    health_path: options.HealthPath = None,
+    health_status: options.HealthStatus = None,
+    health_grpc_service: options.HealthGrpcService = None,
+    health_interval: options.HealthInterval = None,
+    health_timeout: options.HealthTimeout = None,
+    health_rise: options.HealthRise = None,
+    health_fall: options.HealthFall = None,
+    eject: options.Eject = None,
+    eject_connections: options.EjectConnections = None,
+    eject_window: options.EjectWindow = None,
+    eject_time: options.EjectTime = None,
+    eject_most: options.EjectMost = None,
+    canary: options.Canary = None,
+    canary_percent: options.CanaryPercent = None,
+    canary_step: options.CanaryStep = None,
+    canary_step_every: options.CanaryStepEvery = None,
     wait: Wait = False,
     api: Api = None,
     output: Form = Output.TABLE,
@@ -197,35 +115,35 @@ def set_service(
     check = given(
         port=health_port,
         path=health_path,
-        **_statuses(health_status),
+        **(health_status or {}),
         grpc_service=health_grpc_service,
-        interval_ms=milliseconds(health_interval),
-        timeout_ms=milliseconds(health_timeout),
+        interval_ms=health_interval,
+        timeout_ms=health_timeout,
         rise=health_rise,
         fall=health_fall,
     )
     ejection = given(
         min_connections=eject_connections,
-        window_ms=milliseconds(eject_window),
-        eject_ms=milliseconds(eject_time),
+        window_ms=eject_window,
+        eject_ms=eject_time,
         max_ejected_percent=eject_most,
     )
     steps = given(
         percent=canary_percent,
         step_percent=canary_step,
-        step_ms=milliseconds(canary_step_every),
+        step_ms=canary_step_every,
     )
     body = given(
         vip=vip,
         port=port,
         protocol=protocol,
-        extra_ports=[_extra_port(each) for each in extra_port or ()] or None,
+        extra_ports=extra_port or None,
         mode=mode,
         policy=policy,
-        affinity_seconds=whole_seconds("--affinity", affinity),
+        affinity_seconds=affinity,
         on_empty=on_empty,
         max_connections=max_connections,
-        slow_start_seconds=whole_seconds("--slow-start", slow_start),
+        slow_start_seconds=slow_start,
         panic_percent=panic_percent,
         locality=locality,
         health=_part("--health", {"kind": health}, check),
@@ -256,9 +174,7 @@ def _print_one(found: Any, output: Output) -> None:
     print_rows(found, output, _COLUMNS)
     if output is Output.JSON:
         return
-    shown = ("mode", "policy", "on_empty", "max_connections", "affinity_seconds",
-             "slow_start_seconds", "panic_percent", "health", "ejection", "canary")  # fmt: skip
-    for key in shown:
+    for key in _DETAILS:
         if found[key]:
             show.lines(f"{key:18} {_value(found[key])}")
     if found["locality"] != "none":

@@ -1,8 +1,8 @@
 """Settings of all processes: flags before environment before file before defaults.
 
 The file is TOML, `/etc/prewire/prewire.toml` or the one PREWIRE_CONFIG names; a
-variable is PREWIRE_ and the setting's name in capitals. Child processes get the settings that
-differ from the defaults through their environment.
+variable is PREWIRE_ and the setting's name in capitals. Child processes get all settings through
+their environment.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from nib.tls import TlsFiles
 from prewire.errors import CommandFailed
 
 _REMOTE: Final = r"^((unix|tcp|ssl):.+)?$"  # an OVSDB connection method, ovsdb(7); or nothing
-DEFAULT_FILE: Final = Path("/etc/prewire/prewire.toml")
-Port = Field(ge=1, le=65535)
+_DEFAULT_FILE: Final = Path("/etc/prewire/prewire.toml")
 
 
 class SettingsError(CommandFailed):
@@ -160,7 +159,7 @@ def load(**flags: Any) -> Settings:
 
 
 def _file() -> Path:
-    return Path(os.environ.get("PREWIRE_CONFIG") or DEFAULT_FILE)
+    return Path(os.environ.get("PREWIRE_CONFIG") or _DEFAULT_FILE)
 
 
 def _complaint(error: ValidationError) -> str:

@@ -13,9 +13,10 @@ from gateway_lb.committing import now_ms
 from gateway_lb.verdicts import DRAINING, READY, STATES, UNPLACED, WARMING
 from nib.acknowledgement import switches_behind
 from nib.database import Nib
+from nib.intent import Service
 from nib.mirror import Lookups
 from nib.observed import Demand, Ejected
-from nib.records import Global, Leader, Service
+from nib.records import Global, Leader
 from prewire.links import link_list
 from prewire.switch_routes import SwitchOut, switch_list
 

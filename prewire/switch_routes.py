@@ -16,7 +16,8 @@ from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import Conflict
 from nib.mirror import Lookups
-from nib.records import Audit, Port, Switch
+from nib.records import Audit
+from nib.topology import Port, Switch
 from prewire.forgetting import switch_forgotten
 from ryu_apps.routing import fabric_ports
 

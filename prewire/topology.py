@@ -14,7 +14,7 @@ import networkx as nx
 from pydantic import BaseModel, Field
 
 from nib.mirror import Lookups
-from nib.records import Switch
+from nib.topology import Switch
 from prewire.links import LinkOut, link_list
 from prewire.located import HostOut, host_list
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from nib.records import MAX_AUDIT_LINES, Audit
-from openflow.cookies import METER_IDS, is_our_group, is_ours
 from openflow.text import flow_text, group_text, meter_text
-from ryu_apps.diff import Changes, Desired, Installed, alien_flows, diff
+from ryu_apps.diff import Changes, Desired, Installed, alien_flows, diff, ours
 from ryu_apps.link import ReadBackResult
 
 # About so many flows are asked for at once, so that nothing else waits long for the answer.
@@ -88,12 +87,4 @@ def slices(flows: int) -> list[Slice]:
 
 def differs(part: Slice, believed: Installed, reported: Installed) -> bool:
     """Whether a slice of a resting switch has not all that is prewire's, or has more."""
-    return len(diff(_ours(part.of(believed)), reported)) > 0
-
-
-def _ours(held: Installed) -> Desired:
-    return Desired(
-        {key: flow for key, flow in held.flows.items() if is_ours(flow.cookie)},
-        {number: group for number, group in held.groups.items() if is_our_group(number)},
-        {number: meter for number, meter in held.meters.items() if number in METER_IDS},
-    )
+    return len(diff(ours(part.of(believed)), reported)) > 0

@@ -16,8 +16,10 @@ from gateway_lb import neighbours, pipeline, replies
 from gateway_lb.endpoints import Placed
 from gateway_lb.health import health_iface
 from gateway_lb.replies import Front
+from nib.intent import Container, Service
 from nib.mirror import Lookups
-from nib.records import Container, Global, LocalSlots, Port, Service, SlotTable, Switch
+from nib.records import Global, LocalSlots, SlotTable
+from nib.topology import Port, Switch
 from openflow.values import Rules, merged
 from ryu_apps import forwarding
 from ryu_apps.forwarding import StationAway, StationHere
@@ -32,8 +34,8 @@ def unit_rules(unit: Unit, view: Lookups, switch: Switch) -> Rules:
 
 
 def compile_state(view: Lookups, switch: Switch) -> dict[Unit, Rules]:
-    """All rules of one switch, by unit."""
-    return {unit: unit_rules(unit, view, switch) for unit in all_units(view)}
+    """All rules of one switch, by unit, in an order that is the same in every process."""
+    return {unit: unit_rules(unit, view, switch) for unit in sorted(all_units(view))}
 
 
 def _base_rules(_: str, view: Lookups, __: Switch) -> Rules:

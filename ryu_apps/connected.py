@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from nib.records import Switch
+from nib.topology import Switch
 from ryu_apps.link import Link
 from ryu_apps.session import Phase, Session
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from prometheus_client import Counter
 
 from gateway_lb.lifecycle import is_expired, is_ready, next_deadline
+from nib.intent import Container
 from nib.mirror import Lookups, RowChange
-from nib.records import Container
 from ryu_apps import rows
 from ryu_apps.alarms import Alarms
 from ryu_apps.mailbox import Mailbox

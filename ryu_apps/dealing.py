@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from gateway_lb.balance import Standings, service_standings
 from gateway_lb.placement import port_of
 from gateway_lb.slots import slot_table
+from nib.intent import Service
 from nib.mirror import Lookups
-from nib.records import LocalSlots, Service, SlotTable, Switch
+from nib.records import LocalSlots, SlotTable
+from nib.topology import Switch
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,11 +103,7 @@ def diff(desired: Desired, installed: Installed, before: Desired | None = None) 
     was; what it no longer has is deleted. Without it desired is the whole, and whatever else of
     ours is installed is deleted.
     """
-    leaving = before or Desired(
-        {key: flow for key, flow in installed.flows.items() if is_ours(flow.cookie)},
-        {number: group for number, group in installed.groups.items() if is_our_group(number)},
-        {number: meter for number, meter in installed.meters.items() if number in METER_IDS},
-    )
+    leaving = before or ours(installed)
     put = tuple(
         flow
         for key, flow in desired.flows.items()
@@ -123,6 +119,15 @@ def diff(desired: Desired, installed: Installed, before: Desired | None = None) 
         put_flows=put,
         delete_flows=_unwanted(leaving.flows, desired.flows, installed.flows),
         overwritten=frozenset(flow.key for flow in put if flow.key in installed.flows),
+    )
+
+
+def ours(installed: Installed) -> Desired:
+    """What a switch holds that is prewire's, as if just that were wanted."""
+    return Desired(
+        {key: flow for key, flow in installed.flows.items() if is_ours(flow.cookie)},
+        {number: group for number, group in installed.groups.items() if is_our_group(number)},
+        {number: meter for number, meter in installed.meters.items() if number in METER_IDS},
     )
 
 

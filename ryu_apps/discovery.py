@@ -9,17 +9,15 @@ Must not know: how links are proven (`ryu_apps.links`), what they are used for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from gateway_lb.placement import port_called
-from nib.draft import Draft
-from nib.records import Link, Port, Switch
+from nib.topology import Link, Port, Switch
 from nib.watch import Batch
 from openflow import tables
-from ryu_apps import framework
+from ryu_apps import framework, rows
 from ryu_apps.attachments import Attached, Attachments
 from ryu_apps.context import ControllerContext
 from ryu_apps.discovery_measures import LinkMeasures
@@ -122,7 +120,7 @@ class Discovery(framework.App):  # type: ignore[misc]
 
     @on(ofp_event.EventOFPBarrierReply, MAIN)
     def _heard_barrier(self, event: Any) -> None:
-        dpid = f"{event.msg.datapath.id:016x}"
+        dpid = framework.dpid_of(event.msg.datapath)
         if self._prober.has_asked(event.msg.xid):
             self._mailbox.post(lambda: self._prober.answered(event.msg.xid, dpid))
 
@@ -147,7 +145,7 @@ class Discovery(framework.App):  # type: ignore[misc]
     # ------------------------------------------------------------------ switches and ports
 
     def _up(self, datapath: Any, ports: dict[int, Any]) -> None:
-        dpid = f"{datapath.id:016x}"
+        dpid = framework.dpid_of(datapath)
         self._prober.disconnected(dpid)
         self._switches[dpid] = _Connected(datapath, ports)
         self._ports_changed(dpid)
@@ -155,7 +153,7 @@ class Discovery(framework.App):  # type: ignore[misc]
     def _down(self, datapath: Any) -> None:
         connected = self._of(datapath)
         if connected is not None:
-            dpid = f"{datapath.id:016x}"
+            dpid = framework.dpid_of(datapath)
             del self._switches[dpid]
             self._prober.disconnected(dpid)
 
@@ -167,13 +165,13 @@ class Discovery(framework.App):  # type: ignore[misc]
             connected.ports.pop(port.port_no, None)
         else:
             connected.ports[port.port_no] = port
-        self._ports_changed(f"{datapath.id:016x}")
+        self._ports_changed(framework.dpid_of(datapath))
 
     def _role(self, datapath: Any, *, is_ours: bool) -> None:
         connected = self._of(datapath)
         if connected is not None and connected.is_ours != is_ours:
             connected.is_ours = is_ours
-            self._tell_ready(f"{datapath.id:016x}")
+            self._tell_ready(framework.dpid_of(datapath))
 
     def _tell_ready(self, dpid: str) -> None:
         """A switch that holds its flows says so in its row; it tells its master alone of probes."""
@@ -185,7 +183,7 @@ class Discovery(framework.App):  # type: ignore[misc]
 
     def _of(self, datapath: Any) -> _Connected | None:
         """The switch whose present connection this is."""
-        connected = self._switches.get(f"{datapath.id or 0:016x}")
+        connected = self._switches.get(framework.dpid_of(datapath))
         return connected if connected and connected.datapath is datapath else None
 
     def _ports_changed(self, dpid: str) -> None:
@@ -226,16 +224,16 @@ class Discovery(framework.App):  # type: ignore[misc]
 
     def _save_ports(self, dpid: str) -> None:
         ports = self._switches[dpid].ports.values()
-        rows = [described(dpid, port, self._attachments) for port in ports]
+        found = [described(dpid, port, self._attachments) for port in ports]
         may_be_said = not self._switch_db.knows(dpid)
         (self._guessed.add if may_be_said else self._guessed.discard)(dpid)
-        self._status.note(("ports", dpid), ports_are(dpid, rows, may_be_said=may_be_said))
+        self._status.note(("ports", dpid), ports_are(dpid, found, may_be_said=may_be_said))
 
     # ------------------------------------------------------------------ links
 
     def _packet(self, message: Any) -> None:
         if self._of(message.datapath) is not None:
-            dpid = f"{message.datapath.id:016x}"
+            dpid = framework.dpid_of(message.datapath)
             self._prober.heard(message.data, dpid, message.match["in_port"])
 
     def _send(self, dpid: str, messages: bytes) -> None:
@@ -253,7 +251,7 @@ class Discovery(framework.App):  # type: ignore[misc]
             return any(view.containers_on_port(end.dpid, name) for name in called)
 
     def _save_link(self, end: End) -> None:
-        self._status.note(("link", *end), _link_is(end, self._prober.link_from(end)))
+        self._status.note(("link", *end), rows.save(Link, end, self._prober.link_from(end)))
 
     def _rewrite(self, links: list[Link], switches: list[str], ports: set[str]) -> None:
         """Rows changed in the database: have those that we know better say it again."""
@@ -270,14 +268,3 @@ class Discovery(framework.App):  # type: ignore[misc]
             stored = view.get(Link, link.key)
         if stored != self._prober.link_from(end):
             self._save_link(end)
-
-
-def _link_is(end: End, link: Link | None) -> Callable[[Draft], object]:
-    """This link leaves by a port; None: none does."""
-
-    def change(draft: Draft) -> object:
-        if link is not None:
-            return draft.put(link)
-        return draft.get(Link, end) and draft.delete(Link, end)
-
-    return change

@@ -16,13 +16,11 @@ from typing import Any, Final
 
 from ryu_apps import framework
 from ryu_apps.control_wire import echo_request
+from ryu_apps.message_ids import DOUBLES
 
 LOG = logging.getLogger(__name__)
 
 ANSWER_SECONDS: Final = 1.0
-
-# A message id of ours, apart from those of the apps.
-_XID: Final = 0x7000_0000
 
 
 class Doubles:
@@ -60,7 +58,7 @@ class Doubles:
     def _answers(self, first: Any) -> bool:
         with self._lock:
             answered = self._asked.setdefault(first, threading.Event())
-        framework.send(first, echo_request(_XID))
+        framework.send(first, echo_request(DOUBLES))
         found = answered.wait(ANSWER_SECONDS)
         with self._lock:
             self._asked.pop(first, None)
@@ -72,7 +70,7 @@ class Doubles:
             f"one at {_place(first)} answers; give each bridge a datapath-id of its own"
         )
         LOG.error("switch %016x: %s", newcomer.id, problem)
-        self._refused(f"{newcomer.id:016x}", problem)
+        self._refused(framework.dpid_of(newcomer), problem)
 
 
 def _place(datapath: Any) -> str:

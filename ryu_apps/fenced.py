@@ -15,8 +15,8 @@ from typing import TypeVar
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import NibError
+from nib.flight import Committed
 from nib.records import Leader
-from nib.writer import Committed
 
 T = TypeVar("T")
 

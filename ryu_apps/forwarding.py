@@ -47,6 +47,7 @@ from openflow.values import (
     ToGroup,
     match,
 )
+from ryu_apps.lldp import ETH_LLDP
 from ryu_apps.routing import NO_WAY, Hops
 
 # Packets a second that a switch may send to its controller, by what for.
@@ -62,7 +63,6 @@ _TOLD_A_SECOND: Final = {
 }
 _TELLING: Final = {tables.LEARN: LEARN_METER, tables.FORWARD: UNKNOWN_METER}
 
-ETH_LLDP: Final = 0x88CC
 _GROUP_BIT: Final = 1 << 40  # of a MAC address: broadcast and multicast have it (IEEE 802, 8.2)
 _ND: Final = {"eth_type": ETH_IPV6, "ip_proto": PROTO_ICMPV6}
 _SOLICITATIONS: Final = match(**_ND, icmpv6_type=ND_SOLICITATION, icmpv6_code=0)

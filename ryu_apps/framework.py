@@ -129,6 +129,11 @@ def end(datapath: Any) -> None:
     datapath.send(b"")
 
 
+def dpid_of(datapath: Any) -> str:
+    """The datapath id as the database writes it; of zeros while the switch has not said it."""
+    return f"{datapath.id or 0:016x}"
+
+
 def bridge_name(datapath: Any) -> str:
     """The name of the switch's local port, which in Open vSwitch is the bridge's; "" if unknown."""
     local = (datapath.ports or {}).get(ofproto.OFPP_LOCAL)

@@ -13,17 +13,17 @@ from collections.abc import Iterable
 
 from nib.mirror import RowChange
 from nib.records import Global
-from openflow.cookies import Kind, is_ours
+from openflow.cookies import Kind, is_ours, read
 from openflow.values import Flow
 
 
 def programmed_from(flows: Iterable[Flow]) -> frozenset[int]:
     """The numbers of the databases that these flows say they come from."""
-    cookies = (flow.cookie for flow in flows)
+    origins = map(read, {flow.cookie for flow in flows})
     return frozenset(
-        cookie & 0xFFFF_FFFF
-        for cookie in cookies
-        if cookie & 0xFFFF_FFFF and cookie >> 32 & 0xFF == Kind.BASE and is_ours(cookie)
+        origin.number
+        for origin in origins
+        if origin is not None and origin.kind is Kind.BASE and origin.number
     )
 
 

@@ -18,18 +18,13 @@ from typing import Final
 
 from gateway_lb.neighbours import VIP_MAC
 from gateway_lb.placement import port_of
+from nib.intent import Container, Service
 from nib.mirror import Lookups, RowChange
-from nib.records import MAX_HOST_ADDRESSES, Container, Host, Link, Port, Service
+from nib.topology import MAX_HOST_ADDRESSES, Host, Link, Port
+from ryu_apps.routing import is_fabric_port
 
 # One port must not fill the database.
 MAX_HOSTS_AT_PORT: Final = 256
-
-
-def is_fabric_port(port: Port, view: Lookups) -> bool:
-    """Whether a link leaves or arrives by a port."""
-    if view.get(Link, port.key) is not None:
-        return True
-    return bool(view.links_to(port.switch, port.name))
 
 
 def obstacle(mac: str, address: str, port: Port, view: Lookups) -> str:

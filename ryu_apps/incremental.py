@@ -19,9 +19,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias, cast
 
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Ejected, Health, Report
-from nib.records import Container, Key, LocalSlots, Port, Service, SlotTable, Switch
+from nib.records import Key, LocalSlots, SlotTable
+from nib.topology import Port, Switch
 from openflow.values import Rules
 from ryu_apps.activity import SlotActivity
 from ryu_apps.alarms import Alarms
@@ -30,7 +32,6 @@ from ryu_apps.dealing import deal, moved_slots
 from ryu_apps.units import Unit, all_units, services_on, touched_units
 
 Slots: TypeAlias = SlotTable | LocalSlots
-
 
 _NOTHING: Final = Rules()
 
@@ -63,6 +64,8 @@ class Incremental:
             touched |= touched_units(change, self.view)
             services |= self._services(change)
             self._mark(change)
+            if isinstance(change.old, Switch) and change.new is None:
+                self._forget(change.old.dpid)
         for service in services:
             touched |= self._deal(service, now_ms)
         self.generation = generation
@@ -109,13 +112,6 @@ class Incremental:
         """What one switch needs in all; of a switch that comes again most is known."""
         return self.rules(all_units(self.view), switch)
 
-    def _touch(self, units: set[Unit]) -> set[Unit]:
-        """These units are to be compiled anew."""
-        for known in self._compiled.values():
-            for unit in units & known.keys():
-                del known[unit]
-        return units
-
     def take_unsaved_slots(self) -> Mapping[str, SlotTable | None]:
         """Slot tables by service that the database does not have yet; None: to be deleted."""
         unsaved, self._unsaved = self._unsaved, {}
@@ -130,6 +126,18 @@ class Incremental:
         """How many slots moved by service, since last asked; with locality in all switches."""
         moved, self._moved = self._moved, Counter()
         return moved
+
+    def _touch(self, units: set[Unit]) -> set[Unit]:
+        """These units are to be compiled anew."""
+        for known in self._compiled.values():
+            for unit in units & known.keys():
+                del known[unit]
+        return units
+
+    def _forget(self, dpid: str) -> None:
+        """A switch's row was deleted: if it comes again, it may have another zone."""
+        for place in [place for place in self._compiled if place[0] == dpid]:
+            del self._compiled[place]
 
     def _is_known(self, change: RowChange) -> bool:
         """Whether a row says nothing new: it is what we have, or a slot table that we decided on.

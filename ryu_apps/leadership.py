@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from nib.errors import NibUnavailable
@@ -85,7 +86,7 @@ class Leadership:
         for change in batch.changes:
             if isinstance(change.record, Leader):
                 row = change.new if isinstance(change.new, Leader) else None
-                self._mailbox.post(lambda row=row: self._sees(row))  # type: ignore[misc]
+                self._mailbox.post(partial(self._sees, row))
 
     def _sees(self, row: Leader | None) -> None:
         self.seen = row.epoch if row else 0
@@ -144,7 +145,7 @@ class Leadership:
         for callback in self._callbacks:
             try:
                 callback(bool(epoch))
-            except Exception:
+            except Exception:  # a defect of one must not keep it from the others
                 LOG.exception("a listener to leadership failed")
 
 

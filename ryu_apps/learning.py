@@ -22,7 +22,7 @@ from typing import Any, Final
 from gateway_lb.health import health_iface
 from nib.draft import Draft
 from nib.mirror import Lookups
-from nib.records import Host, Link, Port
+from nib.topology import Host, Link, Port
 from nib.watch import Batch
 from openflow import tables
 from openflow.values import Output
@@ -30,12 +30,13 @@ from ryu_apps import framework, neighbour_packets
 from ryu_apps.context import ControllerContext
 from ryu_apps.discovery_measures import StationMeasures
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
-from ryu_apps.hosts import concerned, is_fabric_port, lawful, learned, obstacle
+from ryu_apps.hosts import concerned, lawful, learned, obstacle
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.message_ids import LEARNING, message_ids
 from ryu_apps.neighbour_packets import Spoken
 from ryu_apps.packet_ins import PacketIns
 from ryu_apps.punt_wire import CONTROLLER, TABLE, packet_out
+from ryu_apps.routing import is_fabric_port
 from ryu_apps.spacing import Spacing
 from ryu_apps.stations import located
 from ryu_apps.status import StatusWriter
@@ -114,7 +115,7 @@ class Learning(framework.App):  # type: ignore[misc]
             self._mailbox.post(lambda: self._review(hosts))
 
     def _state(self, datapath: Any, state: str) -> None:
-        dpid = f"{datapath.id or 0:016x}"
+        dpid = framework.dpid_of(datapath)
         known = self._datapaths.get(dpid)
         if state == MAIN and (known is None or not framework.is_open(known)):
             self._datapaths[dpid] = datapath
@@ -125,14 +126,14 @@ class Learning(framework.App):  # type: ignore[misc]
     # ------------------------------------------------------------------ packets
 
     def _packet(self, message: Any) -> None:
-        dpid, number = f"{message.datapath.id:016x}", message.match["in_port"]
+        dpid, number = framework.dpid_of(message.datapath), message.match["in_port"]
         came = _Came(dpid, number, message.table_id, message.data)
+        self._outgoing.clear()
         with self._nib.view() as view:
             result = self._dealt_with(came, view)
         self._became(result)
         for outgoing in self._outgoing:  # sending may block, and so must not hold the view
             self._send(came.frame, *outgoing)
-        self._outgoing.clear()
 
     def _dealt_with(self, came: _Came, view: Lookups) -> str:
         """Do what a packet asks for; returns the word that counts it."""

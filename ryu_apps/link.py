@@ -75,7 +75,7 @@ class Link:
     @property
     def dpid(self) -> str:
         """The datapath id."""
-        return f"{self.datapath.id:016x}"
+        return framework.dpid_of(self.datapath)
 
     @property
     def is_open(self) -> bool:

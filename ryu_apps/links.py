@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from nib.records import Link
+from nib.topology import Link
 from openflow.values import MAX_PORT
 from ryu_apps.link_states import QUICK_PROBES, End, KnownLink, ProbedPort, ProbedSwitch, Sent
 from ryu_apps.lldp import Probe

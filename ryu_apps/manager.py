@@ -1,10 +1,9 @@
 """`prewire-ryu-manager`: classic Ryu's manager, made to start on a current eventlet and end well.
 
 Takes the arguments of `ryu-manager` and hands them on, with all of prewire's apps unless some of
-them are named. Ryu 4.34 looks for a name that eventlet has
-since dropped; it is put back before Ryu is loaded. SIGTERM ends the apps in order, as SIGINT does.
-This file is for classic Ryu alone: under os-ken the controller has its own start, and nothing here
-is imported.
+them are named. Ryu 4.34 looks for a name that eventlet has since dropped; it is put back before Ryu
+is loaded. SIGTERM ends the apps in order, as SIGINT does. This file is for classic Ryu alone: under
+os-ken the controller has its own start (`ryu_apps.run`), and nothing here is imported.
 """
 
 import argparse

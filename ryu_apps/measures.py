@@ -32,11 +32,24 @@ class Measures:
             "Epoch in which this controller leads; 0: another one does.",
             registry=registry,
         )
-        switch = ["switch"]
         self.build = Gauge(
             "prewire_build_info", "Always 1; labels say what runs.", ["version"], registry=registry
         )
         self.build.labels(_version()).set(1)
+        self._begin_switches(registry)
+        self.programming = Histogram(
+            "prewire_programming_seconds",
+            "Time a change takes, by stage: queued (until the controller takes it up), compile, "
+            "tick (dealing the slots of all services whose load or health changed), "
+            "switch (from its arrival to the last barrier reply of one switch).",
+            ["stage"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._begin_services(registry)
+
+    def _begin_switches(self, registry: CollectorRegistry) -> None:
+        switch = ["switch"]
         self.connected = Gauge(
             "prewire_switch_connected",
             "Whether the switch's OpenFlow connection stands.",
@@ -80,37 +93,31 @@ class Measures:
             ["switch", "kind"],
             registry=registry,
         )
-        self.programming = Histogram(
-            "prewire_programming_seconds",
-            "Time a change takes, by stage: queued (until the controller takes it up), compile, "
-            "tick (dealing the slots of all services whose load or health changed), "
-            "switch (from its arrival to the last barrier reply of one switch).",
-            ["stage"],
-            buckets=_BUCKETS,
-            registry=registry,
-        )
+
+    def _begin_services(self, registry: CollectorRegistry) -> None:
+        service = ["service"]
         self.slot_moves = Counter(
             "prewire_service_slot_moves_total",
             "Slots that were given to another container.",
-            ["service"],
+            service,
             registry=registry,
         )
         self.demand = Counter(
             "prewire_service_demand_packets_total",
             "First packets of connections that found no container, as far as switches told.",
-            ["service"],
+            service,
             registry=registry,
         )
         self.lease_expirations = Counter(
             "prewire_lease_expirations_total",
             "Containers that drain because their lease was not renewed.",
-            ["service"],
+            service,
             registry=registry,
         )
         self.ejections = Counter(
             "prewire_ejections_total",
             "Containers left out because their connections failed.",
-            ["service"],
+            service,
             registry=registry,
         )
 

@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any, Final
 
 from nib.database import Nib
-from nib.records import Global, Switch
+from nib.records import Global
+from nib.topology import Switch
 from openflow.values import Rules
 from ryu_apps import framework, guards, reports, rows
 from ryu_apps.audits import Audits

@@ -18,9 +18,9 @@ from typing import Any, Final
 from gateway_lb.ejection import Judgement, Watch, judge
 from gateway_lb.lifecycle import is_ready
 from nib.database import Nib
+from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.observed import Ejected
-from nib.records import Container, Service
 from nib.watch import Batch
 from openflow.cookies import EPOCH_MASK, Cookie, Kind
 from ryu_apps import framework, reports, rows, wire
@@ -68,7 +68,7 @@ class Outcomes(framework.App):  # type: ignore[misc]
     def start(self) -> Any:
         """Begin to work; called by the framework when all apps are there."""
         self._mailbox.start()
-        self._watch = self._nib.watch(self._heard_rows)
+        self._nib.watch(self._heard_rows)
         return super().start()
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Outcomes(framework.App):  # type: ignore[misc]
             self._mailbox.post(lambda: self._reply(event.msg))
 
     def _state(self, datapath: Any, state: str) -> None:
-        dpid = f"{datapath.id or 0:016x}"
+        dpid = framework.dpid_of(datapath)
         if state == MAIN:
             self._left(dpid)
             self._datapaths[dpid] = datapath
@@ -152,7 +152,7 @@ class Outcomes(framework.App):  # type: ignore[misc]
         asker = self._rounds.asker(message.xid)
         if asker is None:
             return
-        self._services[asker].tallies.read(f"{message.datapath.id:016x}", message.body)
+        self._services[asker].tallies.read(framework.dpid_of(message.datapath), message.body)
         if not message.flags & reports.MORE and self._rounds.answered(message.xid):
             self._judge(asker)
 
@@ -185,7 +185,7 @@ class Outcomes(framework.App):  # type: ignore[misc]
                 self._ejections.labels(name).inc()
         for container in found.forgiven:
             key = (name, container)
-            self._status.note(("ejected", *key), rows.forgive(key))
+            self._status.note(("ejected", *key), rows.save(Ejected, key, None))
 
 
 def _questions(name: str, view: Lookups) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from nib.draft import Draft
-from nib.records import Port
+from nib.topology import Port
 from ryu_apps.attachments import Attachment, Attachments
 from ryu_apps.framework import ofproto, port_name
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from nib.records import Link
+from nib.topology import Link
 from openflow.values import Output
 from ryu_apps import lldp, wire
 from ryu_apps.discovery_measures import LinkMeasures

@@ -15,9 +15,11 @@ from functools import partial
 from typing import Any, Final
 
 from gateway_lb.admission import Answer, Attempt
+from nib.intent import Service
 from nib.mirror import Mirror
 from nib.observed import Demand
-from nib.records import Record, Service, SlotTable, Switch
+from nib.records import Record, SlotTable
+from nib.topology import Switch
 from nib.watch import Batch
 from openflow import tables
 from openflow.cookies import Kind, read
@@ -30,12 +32,13 @@ from ryu_apps.mailbox import Mailbox
 from ryu_apps.message_ids import PUNT, message_ids
 from ryu_apps.packet_ins import PacketIns
 from ryu_apps.punt_admission import Gate
-from ryu_apps.punt_demand import Demands
+from ryu_apps.punt_demand import Demands, has_slots
 from ryu_apps.punt_hold import Held, Holding
 from ryu_apps.punt_measures import PuntMeasures
 from ryu_apps.punt_packets import Punted
 from ryu_apps.punt_wire import CONTROLLER, TABLE, packet_out
 from ryu_apps.status import StatusWriter
+from ryu_apps.ticks import now_ms
 
 _EXPIRY_SECONDS: Final = 1.0
 _OF_SERVICES: Final = (tables.SERVICE, tables.EMPTY, tables.ENDPOINT)
@@ -52,7 +55,7 @@ class _Came:
 
     @property
     def dpid(self) -> str:
-        return f"{self.datapath.id:016x}"
+        return framework.dpid_of(self.datapath)
 
 
 class Punt(framework.App):  # type: ignore[misc]
@@ -105,7 +108,7 @@ class Punt(framework.App):  # type: ignore[misc]
             self._mailbox.post(lambda: self._passed(event.msg.xid))
 
     def _state(self, datapath: Any, state: str) -> None:
-        dpid = f"{datapath.id or 0:016x}"
+        dpid = framework.dpid_of(datapath)
         if state == MAIN:
             self._datapaths[dpid] = datapath
             return
@@ -152,17 +155,17 @@ class Punt(framework.App):  # type: ignore[misc]
     def _without_container(self, came: _Came, service: Service) -> str:
         if self._gate.is_full(service.name, self._view):
             return self._refused(came, service)
-        has_slots = self._has_slots(service.name)
-        if came.packet.begins and not has_slots:
+        is_served = has_slots(service.name, self._view)
+        if came.packet.begins and not is_served:
             self._demands.count(service, self._view)
-        if not came.packet.begins or (service.on_empty == "reject" and not has_slots):
+        if not came.packet.begins or (service.on_empty == "reject" and not is_served):
             self._reject(came)
             return "reject"
         held = Held(came.dpid, came.port, came.packet.client, came.frame, since=time.monotonic())
         if not self._holding.keep(service.number, held):
             return "overflow"
         self._measures.held.set(self._holding.held)
-        if has_slots:  # the switch goes by what it cached for some milliseconds more
+        if is_served:  # the switch goes by what it cached for some milliseconds more
             self._release(service)
         return "hold"
 
@@ -176,13 +179,13 @@ class Punt(framework.App):  # type: ignore[misc]
 
     def _admitted(self, came: _Came, service: Service) -> str:
         packet = came.packet
-        if not self._has_slots(service.name):
+        if not has_slots(service.name, self._view):
             return self._without_container(came, service)
         if packet.protocol != PROTO_TCP or not packet.begins:
             self._reject(came)
             return "reject"
         attempt = Attempt(packet.client, packet.sequence, came.dpid)
-        verdict = self._gate.admit(service.name, attempt, self._view, _now_ms())
+        verdict = self._gate.admit(service.name, attempt, self._view, now_ms())
         if verdict is None:
             return "wait"  # the cap is new here, or gone; the client asks again
         if verdict.answer is Answer.REFUSE:
@@ -210,19 +213,19 @@ class Punt(framework.App):  # type: ignore[misc]
 
     def _passed(self, xid: int) -> None:
         _, service, client = self._on_the_way.pop(xid, (None, "", b""))
-        self._gate.passed(service, client, _now_ms())
+        self._gate.passed(service, client, now_ms())
 
     # ------------------------------------------------------------------ what the database says
 
     def _turn(self, leads: bool) -> None:
         """What the leader before let through is not known here."""
         if leads:
-            self._gate.begin(self._view, _now_ms())
+            self._gate.begin(self._view, now_ms())
 
     def _absorb(self, batch: Batch) -> None:
         for change in batch.changes:
             self._view.apply(change)
-        self._gate.absorb(batch, self._view, _now_ms())
+        self._gate.absorb(batch, self._view, now_ms())
         for change in batch.changes:
             match change.record:
                 case SlotTable(service=name) | Demand(service=name):
@@ -235,7 +238,7 @@ class Punt(framework.App):  # type: ignore[misc]
         service = self._view.get(Service, name)
         if service is None:
             return
-        if not self._has_slots(name):
+        if not has_slots(name, self._view):
             self._holding.stop(service.number)
             return
         self._demands.met(name, self._view)
@@ -248,10 +251,6 @@ class Punt(framework.App):  # type: ignore[misc]
         self._demands.forget(service.name)
         self._holding.drop(service.number)
         self._measures.forget(service.name)
-
-    def _has_slots(self, service: str) -> bool:
-        table = self._view.get(SlotTable, service)
-        return table is not None and bool(table.slots)
 
     # ------------------------------------------------------------------ held packets
 
@@ -281,7 +280,3 @@ class Punt(framework.App):  # type: ignore[misc]
 
     def _became(self, reason: str) -> None:
         self._measures.packets.labels(reason).inc()
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 
 from gateway_lb.admission import Admission, Answer, Attempt, Verdict
 from gateway_lb.lifecycle import is_ready
+from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.observed import Connections
-from nib.records import Container, LocalSlots, Service, SlotTable, Switch
+from nib.records import LocalSlots, SlotTable
+from nib.topology import Switch
 from nib.watch import Batch
 
 

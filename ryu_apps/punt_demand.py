@@ -15,11 +15,13 @@ from functools import partial
 from typing import Final
 
 from nib.draft import Draft
+from nib.intent import Service
 from nib.mirror import Lookups
 from nib.observed import Demand
-from nib.records import Service, SlotTable
+from nib.records import SlotTable
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.status import StatusWriter
+from ryu_apps.ticks import now_ms
 
 _SECONDS_BETWEEN: Final = 1.0
 
@@ -70,8 +72,14 @@ class Demands:
             return
         wanted.scheduled = False
         wanted.next_at = time.monotonic() + _SECONDS_BETWEEN
-        row = Demand(service, round(time.time() * 1000), wanted.packets)
+        row = Demand(service, now_ms(), wanted.packets)
         self._status.note(("demand", service), _raised(row, wanted.number))
+
+
+def has_slots(service: str, view: Lookups) -> bool:
+    """Whether new connections to a service find a container."""
+    table = view.get(SlotTable, service)
+    return table is not None and bool(table.slots)
 
 
 def _raised(row: Demand, number: int) -> Callable[[Draft], object]:
@@ -80,19 +88,14 @@ def _raised(row: Demand, number: int) -> Callable[[Draft], object]:
     def change(draft: Draft) -> object:
         service = draft.get(Service, row.service)
         wanted = service is not None and service.number == number
-        return wanted and not _has_slots(draft, row.service) and draft.put(row)
+        return wanted and not has_slots(row.service, draft) and draft.put(row)
 
     return change
 
 
 def _met(service: str) -> Callable[[Draft], object]:
     def change(draft: Draft) -> object:
-        over = _has_slots(draft, service) and draft.get(Demand, service) is not None
+        over = has_slots(service, draft) and draft.get(Demand, service) is not None
         return over and draft.delete(Demand, service)
 
     return change
-
-
-def _has_slots(view: Lookups, service: str) -> bool:
-    table = view.get(SlotTable, service)
-    return table is not None and bool(table.slots)

@@ -38,7 +38,7 @@ def packet_out(frame: bytes, in_port: int, actions: tuple[Action, ...], xid: int
     return header + encoded + frame
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1 << 16)
 def _actions(actions: tuple[Action, ...]) -> bytes:
     encoded = bytearray()
     for action in actions:

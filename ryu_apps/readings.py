@@ -14,8 +14,9 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from nib.database import Nib
+from nib.intent import Service
 from nib.mirror import Lookups
-from nib.records import Port, Service
+from nib.topology import Port
 from openflow.cookies import GROUP_IDS, Kind
 from openflow.values import Match
 from ryu_apps.counters import OWN_PRIORITY, Series, Totals, series_of

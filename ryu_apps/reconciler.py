@@ -202,5 +202,5 @@ class Reconciler(framework.App):  # type: ignore[misc]
 
     def _of(self, datapath: Any) -> Link | None:
         """The link whose datapath this is, if it is the switch's present one."""
-        link = self._links.get(f"{datapath.id or 0:016x}")
+        link = self._links.get(framework.dpid_of(datapath))
         return link if link is not None and link.datapath is datapath else None

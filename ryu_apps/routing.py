@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import networkx as nx
 
 from nib.mirror import Lookups
-from nib.records import Link, Port, Switch
+from nib.topology import Link, Port, Switch
 
 # More than any way through switches under control is long.
 _OUT_OF_CONTROL: Final = 10_000
@@ -129,13 +129,15 @@ def usable(link: Link, view: Lookups) -> Edge | None:
     return Edge(link.switch, here.number, link.peer)
 
 
+def is_fabric_port(port: Port, view: Lookups) -> bool:
+    """Whether a link leaves or arrives by a port, usable or not: it is no edge port."""
+    return view.get(Link, port.key) is not None or bool(view.links_to(*port.key))
+
+
 def fabric_ports(dpid: str, view: Lookups) -> list[Port]:
-    """The ports of a switch that lead to, or were seen to come from, a switch: no edge ports."""
-    return [
-        port
-        for port in sorted(view.ports_of(dpid), key=lambda port: port.number)
-        if view.get(Link, port.key) is not None or view.links_to(*port.key)
-    ]
+    """The fabric ports of a switch, by number."""
+    ports = (port for port in view.ports_of(dpid) if is_fabric_port(port, view))
+    return sorted(ports, key=lambda port: port.number)
 
 
 @lru_cache(maxsize=8)

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from gateway_lb.lifecycle import drained, expired
 from nib.draft import Draft
+from nib.intent import Container
 from nib.observed import Ejected
-from nib.records import MAX_CT_ZONE, Audit, Container, SlotTable, Switch
+from nib.records import Audit, Key, Record
+from nib.topology import MAX_CT_ZONE, Switch
+
+R = TypeVar("R", bound=Record)
 
 
 def admit(dpid: str, name: str, problem: str, *, taken_over: bool) -> Callable[[Draft], Switch]:
@@ -55,13 +60,13 @@ def switch_status(
     return change
 
 
-def save_slots(service: str, table: SlotTable | None) -> Callable[[Draft], object]:
-    """Store a service's slot table; None deletes it."""
+def save(kind: type[R], key: Key, record: R | None) -> Callable[[Draft], object]:
+    """Store the record of this key; None: there is none."""
 
     def change(draft: Draft) -> object:
-        if table is not None:
-            return draft.put(table)
-        return draft.get(SlotTable, service) and draft.delete(SlotTable, service)
+        if record is not None:
+            return draft.put(record)
+        return draft.get(kind, key) and draft.delete(kind, key)
 
     return change
 
@@ -90,15 +95,6 @@ def eject(row: Ejected) -> Callable[[Draft], object]:
 
     def change(draft: Draft) -> object:
         return draft.get(Container, row.key) and draft.put(row)
-
-    return change
-
-
-def forgive(key: tuple[str, str]) -> Callable[[Draft], object]:
-    """Hold nothing against a container any more."""
-
-    def change(draft: Draft) -> object:
-        return draft.get(Ejected, key) and draft.delete(Ejected, key)
 
     return change
 

@@ -71,7 +71,7 @@ class Session:
         self._wanted = {unit: rules for unit, rules in wanted.items() if rules != Rules()}
         self._generation = generation
         self._programmed: dict[Unit, Rules] | None = None  # None: unknown, diff the whole
-        self._dirty: set[Unit] = set()
+        self._dirty: dict[Unit, None] = {}  # a set in the order of coming: same in, same out
         self._round_generation = generation
         self._failures = 0
 
@@ -96,7 +96,7 @@ class Session:
                 self._wanted.pop(unit, None)
             else:
                 self._wanted[unit] = rules
-        self._dirty |= parts.keys()
+        self._dirty |= dict.fromkeys(parts)
         self._generation = generation
 
     def read(self, installed: Installed) -> None:

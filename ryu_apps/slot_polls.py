@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from nib.records import Service
+from nib.intent import Service
 from openflow.cookies import GROUP_IDS
 from ryu_apps.connected import Connected
 from ryu_apps.incremental import Incremental

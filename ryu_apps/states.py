@@ -18,8 +18,9 @@ from gateway_lb.balance import Standing, Standings, service_standings
 from gateway_lb.connections import open_connections
 from gateway_lb.verdicts import STATES
 from nib.database import Nib
+from nib.intent import Service
 from nib.mirror import Lookups
-from nib.records import Service, SlotTable
+from nib.records import SlotTable
 from ryu_apps.ticks import now_ms
 
 _SERVICE = ["service"]

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway_lb.placement import port_called, port_of
+from nib.intent import Container
 from nib.mirror import Lookups
-from nib.records import Container, Host, Port
+from nib.topology import Host, Port
 
 
 def all_stations(view: Lookups) -> set[str]:
@@ -28,13 +29,18 @@ def located(mac: str, view: Lookups) -> Port | None:
     return next(_places(mac, view), None)
 
 
-def stations_on(port: Port, view: Lookups) -> set[str]:
-    """The stations that this port, as it is or was, may be the place of."""
+def containers_on(port: Port, view: Lookups) -> tuple[Container, ...]:
+    """The containers registered at this port, as it is or was: by name, number or iface-id."""
     containers = view.containers_on_port(port.switch, port.name)
     containers += view.containers_on_port(port.switch, str(port.number))
     if port.iface_id is not None:
         containers += view.containers_on_iface(port.iface_id)
-    macs = {container.mac for container in containers}
+    return containers
+
+
+def stations_on(port: Port, view: Lookups) -> set[str]:
+    """The stations that this port, as it is or was, may be the place of."""
+    macs = {container.mac for container in containers_on(port, view)}
     macs |= {host.mac for host in view.hosts_on(port.switch, port.name)}
     return macs | ({port.attached_mac} if port.attached_mac else set())
 

@@ -8,7 +8,8 @@ client or a flow.
 from __future__ import annotations
 
 import itertools
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from prometheus_client import start_http_server
 
@@ -18,11 +19,9 @@ from ryu_apps.context import ControllerContext
 from ryu_apps.errors import ControllerFailed
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
+from ryu_apps.message_ids import TELEMETRY, message_ids
 from ryu_apps.readings import Readings
 from ryu_apps.states import States
-
-# Message ids of ours, apart from those of `ryu_apps.link`.
-_FIRST_XID: Final = 0x4000_0000
 
 
 class Telemetry(framework.App):  # type: ignore[misc]
@@ -41,7 +40,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
         self._registry.register(States(controller.nib))
         self._mailbox = Mailbox("telemetry")
         self._datapaths: dict[str, Any] = {}
-        self._xids = itertools.count(_FIRST_XID)
+        self._xids = message_ids(TELEMETRY)
         self._asked: set[int] = set()
 
     def start(self) -> Any:
@@ -72,18 +71,22 @@ class Telemetry(framework.App):  # type: ignore[misc]
     @on(ofp_event.EventOFPFlowStatsReply, MAIN)
     def _heard_flows(self, event: Any) -> None:
         if event.msg.xid in self._asked:
-            self._mailbox.post(lambda: self._readings.flows(_dpid(event.msg), event.msg.body))
+            self._take(event.msg, self._readings.flows)
 
     @on(ofp_event.EventOFPGroupStatsReply, MAIN)
     def _heard_groups(self, event: Any) -> None:
-        self._mailbox.post(lambda: self._readings.groups(_dpid(event.msg), event.msg.body))
+        self._take(event.msg, self._readings.groups)
 
     @on(ofp_event.EventOFPPortStatsReply, MAIN)
     def _heard_ports(self, event: Any) -> None:
-        self._mailbox.post(lambda: self._readings.ports(_dpid(event.msg), event.msg.body))
+        self._take(event.msg, self._readings.ports)
+
+    def _take(self, message: Any, read: Callable[[str, Iterable[Any]], None]) -> None:
+        dpid = framework.dpid_of(message.datapath)
+        self._mailbox.post(lambda: read(dpid, message.body))
 
     def _state(self, datapath: Any, state: str) -> None:
-        dpid = f"{datapath.id or 0:016x}"
+        dpid = framework.dpid_of(datapath)
         if state == MAIN:
             self._datapaths[dpid] = datapath
             self._ask(datapath)
@@ -107,7 +110,3 @@ class Telemetry(framework.App):  # type: ignore[misc]
             wire.port_stats_request(ports),
         )
         framework.send(datapath, b"".join(messages))
-
-
-def _dpid(message: Any) -> str:
-    return f"{message.datapath.id:016x}"

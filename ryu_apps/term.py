@@ -16,7 +16,8 @@ from functools import partial
 from typing import Any, Final
 
 from nib.mirror import RowChange
-from nib.records import Global, Switch
+from nib.records import Global, LocalSlots, SlotTable
+from nib.topology import Switch
 from nib.watch import Batch
 from ryu_apps import guards, reports, rows
 from ryu_apps.connected import Connected
@@ -27,7 +28,6 @@ from ryu_apps.link import Link
 from ryu_apps.mailbox import Branch, Mailbox
 from ryu_apps.members import Members, Outside
 from ryu_apps.slot_polls import SlotPolls
-from ryu_apps.slot_rows import save_local_slots
 from ryu_apps.status import StatusWriter
 from ryu_apps.ticks import Ticks, now_ms
 from ryu_apps.units import Unit
@@ -204,11 +204,11 @@ class Term:
     def _spread(self, touched: set[Unit], came: float) -> None:
         """Save what was decided, and have every switch hold it."""
         for service, table in self._state.take_unsaved_slots().items():
-            self._status.note(("slots", service), rows.save_slots(service, table))
+            self._status.note(("slots", service), rows.save(SlotTable, service, table))
             if table is None:
                 self._measures.forget(service)
         for key, local in self._state.take_unsaved_local_slots().items():
-            self._status.note(("local slots", *key), save_local_slots(key, local))
+            self._status.note(("local slots", *key), rows.save(LocalSlots, key, local))
         self._measures.count_moved_slots(self._state.take_moved_slots())
         rules = partial(self._state.rules, touched)
         self._members.want(rules, self._state.generation, came)

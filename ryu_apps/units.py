@@ -11,20 +11,11 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from gateway_lb.health import health_iface
+from nib.intent import Container, Service
 from nib.mirror import Lookups, RowChange
-from nib.records import (
-    Container,
-    Global,
-    Host,
-    Link,
-    LocalSlots,
-    Port,
-    Record,
-    Service,
-    SlotTable,
-    Switch,
-)
-from ryu_apps.stations import all_stations, stations_on
+from nib.records import Global, LocalSlots, Record, SlotTable
+from nib.topology import Host, Link, Port, Switch
+from ryu_apps.stations import all_stations, containers_on, stations_on
 
 
 class Unit(NamedTuple):
@@ -135,8 +126,4 @@ def _may_share(one: set[tuple[str, int]] | None, other: set[tuple[str, int]] | N
 
 def services_on(port: Port, view: Lookups) -> set[str]:
     """The services that have a container behind this port."""
-    containers = view.containers_on_port(port.switch, port.name)
-    containers += view.containers_on_port(port.switch, str(port.number))
-    if port.iface_id is not None:
-        containers += view.containers_on_iface(port.iface_id)
-    return {container.service for container in containers}
+    return {container.service for container in containers_on(port, view)}

@@ -180,7 +180,7 @@ def _group_mod(group: Group, command: int, xid: int) -> bytes:
     return bytes(header) + buckets
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1 << 16)
 def _bucket(bucket: Bucket, kind: GroupKind) -> bytes:
     message = parser.OFPBucket(
         weight=bucket.weight if kind == "select" else 0,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.ovs import PrivateOvs, is_installed
 
@@ -13,10 +13,9 @@ REQUIRE = "PREWIRE_REQUIRE_SWITCH_TESTS"
 
 # Times differ between machines, so none is too long. A check tries the same examples every time, as
 # many as it has time for; `make fuzz` looks for new ones.
-settings.register_profile("prewire", max_examples=60, deadline=None, derandomize=True)
-settings.register_profile(
-    "fuzz", deadline=None, max_examples=1000, derandomize=False, print_blob=True
-)
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("prewire", _PATIENT, max_examples=60, derandomize=True)
+settings.register_profile("fuzz", _PATIENT, max_examples=1000, derandomize=False, print_blob=True)
 settings.load_profile("prewire")
 
 

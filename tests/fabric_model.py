@@ -13,8 +13,10 @@ from typing import Any
 import networkx as nx
 from hypothesis import strategies as st
 
+from nib.intent import Container, Service
 from nib.mirror import Lookups, Mirror, RowChange
-from nib.records import Container, Host, Link, Port, Record, Service, Switch
+from nib.records import Record
+from nib.topology import Host, Link, Port, Switch
 from openflow.network import Network, Place, network
 from openflow.values import Rules, merged
 from ryu_apps.compile import compile_state

@@ -24,22 +24,11 @@ from gateway_lb.intent import (
 )
 from nib.draft import Draft
 from nib.errors import NibError
+from nib.intent import BALANCE_POLICIES, ON_EMPTY, Service
 from nib.mirror import Mirror, RowChange
 from nib.policy import Canary, Ejection, ExtraPort
-from nib.records import (
-    BALANCE_POLICIES,
-    ON_EMPTY,
-    RECORD_CLASSES,
-    Global,
-    Host,
-    Link,
-    LocalSlots,
-    Port,
-    Record,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.records import RECORD_CLASSES, Global, LocalSlots, Record, SlotTable
+from nib.topology import Host, Link, Port, Switch
 
 # The switch that tests look at, and another one.
 HERE: Final = "0000000000000001"

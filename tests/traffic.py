@@ -12,7 +12,8 @@ from typing import Final
 
 from gateway_lb.families import IPV6, PROTOCOLS, Family, family_of
 from gateway_lb.neighbours import VIP_MAC
-from nib.records import Host, Port, Service
+from nib.intent import Service
+from nib.topology import Host, Port
 from openflow import tables
 from openflow.conntrack import Conntrack
 from openflow.fields import FIELDS, MAC

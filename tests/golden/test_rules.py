@@ -10,9 +10,11 @@ import pytest
 
 from gateway_lb.health import health_iface
 from gateway_lb.intent import put_container, put_service
+from nib.intent import Container, Service
 from nib.mirror import RowChange
 from nib.policy import Ejection, ExtraPort
-from nib.records import Container, Host, Link, Port, Record, Service, Switch
+from nib.records import Record
+from nib.topology import Host, Link, Port, Switch
 from openflow.text import actions_text, rules_text
 from openflow.values import Group, Rules
 from ryu_apps.compile import unit_rules

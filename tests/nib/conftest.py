@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,16 +9,15 @@ import pytest
 
 from nib.database import Nib
 from nib.server import EmbeddedServer
+from tests.places import short_directory
 
 OpenNib = Callable[..., Nib]
 
 
 @pytest.fixture
 def state_dir() -> Iterator[Path]:
-    """Short enough for a socket; pytest's tmp_path may not be."""
-    path = Path(tempfile.mkdtemp(prefix="nib"))
-    yield path
-    shutil.rmtree(path)
+    with short_directory() as path:
+        yield path
 
 
 @pytest.fixture

@@ -16,15 +16,17 @@ import pytest
 
 from nib import dbfile, raft
 from nib.cluster import ClusterServer, EmbeddedCluster
-from nib.database import Nib
-from nib.draft import Draft
+from nib.database import CLUSTER_WRITE_SECONDS, Nib
 from nib.errors import FieldError, NibUnavailable, SchemaMismatch, ServerError
+from nib.intent import Service
 from nib.mirror import Mirror
-from nib.records import RECORD_CLASSES, Global, Record, Service
+from nib.records import RECORD_CLASSES, Global, Record
 from nib.rows import packaged_schema, packaged_version
 from nib.server import EmbeddedServer
 from nib.watch import Batch
 from prewire.processes import tied
+from tests.nib.changes import put
+from tests.nib.released import make_released
 from tests.nib.writers import Writers
 from tests.waiting import until
 
@@ -49,10 +51,6 @@ def open_nib(cluster: EmbeddedCluster) -> Iterator[Callable[..., Nib]]:
 @pytest.fixture
 def nib(open_nib: Callable[..., Nib]) -> Nib:
     return open_nib()
-
-
-def put(*records: Record) -> Callable[[Draft], object]:
-    return lambda draft: [draft.put(record) for record in records]
 
 
 def die(server: ClusterServer) -> None:
@@ -119,7 +117,7 @@ def test_writers_go_on_when_the_leader_fails(
         assert everything(each) == kept
     assert follower.everything() == kept
     assert nibs[0].callback_failures == 0
-    assert gap < 6
+    assert gap < CLUSTER_WRITE_SECONDS
 
 
 def test_a_member_that_comes_back_has_what_it_missed(cluster: EmbeddedCluster, nib: Nib) -> None:
@@ -180,11 +178,7 @@ def test_a_hung_leader_that_wakes_up_changes_nothing(cluster: EmbeddedCluster, n
     leader.resume()
     until(leader.status, lambda status: status.role == "follower", "it follows")
     nib.write(put(API)).result(WAIT_S)
-    with (
-        Nib(leader.remote, "check")
-        if leader is cluster.leader()
-        else Nib(cluster.remote, "check") as check
-    ):
+    with Nib(cluster.remote, "check") as check:
         assert {service.name for service in everything(check)[Service]} == {"api"}
 
 
@@ -332,12 +326,7 @@ def test_a_running_cluster_is_converted_and_its_clients_stay(
 
 def test_a_cluster_of_an_older_version_is_converted(state_dir: Path) -> None:
     older = state_dir / "older.db"
-    schema = Path(__file__).with_name("prewire-1.1.0.ovsschema")
-    subprocess.run(["ovsdb-tool", "create", str(older), str(schema)], check=True)
-    row = {"generation": 5, "next_number": 9}
-    insert = {"op": "insert", "table": "Global", "row": row}
-    transact = ["ovsdb-tool", "transact", str(older), json.dumps(["Prewire", insert])]
-    subprocess.run(transact, check=True, capture_output=True)
+    make_released(older, "1.1.0", [("Global", {"generation": 5, "next_number": 9})])
     cluster = EmbeddedCluster(state_dir, tied())
     first = cluster.servers[0]
     first.files.directory.mkdir()
@@ -370,14 +359,10 @@ def test_files_that_are_refused(state_dir: Path) -> None:
     with pytest.raises(FieldError, match="this server's own"):
         raft.join(state_dir / "new.db", "tcp:127.0.0.1:1", ["tcp:127.0.0.1:1"])
     alone = state_dir / "alone.db"
-    subprocess.run(["ovsdb-tool", "create", str(alone), str(older_schema())], check=True)
+    make_released(alone, "1.1.0")
     with pytest.raises(SchemaMismatch, match="prewire db convert"):
         raft.create(state_dir / "new.db", "tcp:127.0.0.1:16644", alone)
     assert not (state_dir / "new.db").exists()
-
-
-def older_schema() -> Path:
-    return Path(__file__).with_name("prewire-1.1.0.ovsschema")
 
 
 def test_a_server_that_stands_alone_has_no_cluster(server: EmbeddedServer) -> None:

@@ -18,9 +18,10 @@ import pytest
 
 from nib import dbfile, raft
 from nib.database import Nib
-from nib.records import Service
+from nib.intent import Service
+from nib.raft import ClusterStatus
 from nib.rows import packaged_version
-from nib.serving import is_answering
+from nib.serving import ServerFiles, is_answering
 from prewire import processes
 from prewire.processes import Child
 from prewire.settings import load
@@ -47,26 +48,29 @@ class Served:
     def address(self, number: int) -> str:
         return f"tcp:127.0.0.1:{self.ports[f'raft{number}']}"
 
-    def place(self, number: int) -> Path:
-        return self.directory / str(number)
+    def files(self, number: int) -> ServerFiles:
+        return ServerFiles(self.directory / str(number))
 
     def db(self, number: int, *arguments: object) -> Finished:
         words = [str(each) for each in arguments]
-        env = {"PREWIRE_STATE_DIR": str(self.place(number)), "PREWIRE_NIB": self.remote}
+        env = {"PREWIRE_STATE_DIR": str(self.files(number).directory), "PREWIRE_NIB": self.remote}
         return run_here("db", *words, env=env)
 
     def serve(self, number: int) -> None:
         listen = f"ptcp:{self.ports[f'db{number}']}:127.0.0.1"
-        env = environment({"PREWIRE_STATE_DIR": str(self.place(number))})
+        env = environment({"PREWIRE_STATE_DIR": str(self.files(number).directory)})
         with (self.directory / f"{number}.log").open("ab") as log:
             child = processes.start("nib", ["db", "serve", "--listen", listen], env, log)
         self.children[number] = child
-        until(lambda: is_answering(self.place(number) / "nib.sock"), bool, f"{number} answers")
+        until(lambda: is_answering(self.files(number).socket), bool, f"{number} answers")
+
+    def status(self, number: int) -> ClusterStatus:
+        return raft.status(self.files(number).control)
 
     def leader(self) -> int:
         def look() -> list[int]:
             lived = [n for n, child in self.children.items() if child.process.poll() is None]
-            return [n for n in lived if raft.status(self.place(n) / "nib.ctl").leads]
+            return [n for n in lived if self.status(n).leads]
 
         return until(look, bool, "a leader")[0]
 
@@ -107,7 +111,7 @@ def served(running: Served) -> Served:
         if number not in running.children:
             running.serve(number)
     until(
-        lambda: [len(raft.status(running.place(n) / "nib.ctl").members) for n in SERVERS],
+        lambda: [len(running.status(n).members) for n in SERVERS],
         lambda seen: seen == [3, 3, 3],
         "three members",
     )
@@ -166,17 +170,7 @@ def test_status_backup_and_convert(served: Served) -> None:
     leader = served.leader()
     shown = done(served.db(leader, "cluster", "status")).splitlines()
     assert shown[0].endswith("cluster member, leader")
-    assert shown[2].split() == [
-        "SERVER",
-        "ADDRESS",
-        "HERE",
-        "HAS",
-        "LOG",
-        "TO",
-        "HEARD",
-        "MS",
-        "AGO",
-    ]
+    assert " ".join(shown[2].split()) == "SERVER ADDRESS HERE HAS LOG TO HEARD MS AGO"
     assert len(shown) == 6
     told = json.loads(done(served.db(leader, "cluster", "status", "-o", "json")))
     assert (told["role"], told["election_timer_ms"], len(told["members"])) == ("leader", 1000, 3)
@@ -192,16 +186,20 @@ def test_a_server_is_replaced(served: Served) -> None:
     """One is lost for ever: it is removed, and one with a new database joins in its place."""
     leader = served.leader()
     lost = next(number for number in SERVERS if number != leader)
-    identity = raft.status(served.place(lost) / "nib.ctl").id
+    identity = served.status(lost).id
     served.kill(lost)
     assert "no server" in one_line(served.db(leader, "cluster", "remove", "tcp:10.9.9.9:1"))
     assert done(served.db(leader, "cluster", "remove", identity)) == f"removed {identity}\n"
-    (served.place(lost) / "nib.db").rename(served.place(lost) / "old.db")
+    database = served.files(lost).database
+    database.rename(database.with_name("old.db"))
     join = ("cluster", "join", served.address(lost), served.address(leader))
     done(served.db(lost, *join))
     served.serve(lost)
-    control = served.place(leader) / "nib.ctl"
-    ids = until(lambda: {m.id for m in raft.status(control).members}, lambda s: len(s) == 3, "3")
+    ids = until(
+        lambda: {member.id for member in served.status(leader).members},
+        lambda seen: len(seen) == 3,
+        "three members",
+    )
     assert identity not in ids
 
 
@@ -210,9 +208,9 @@ def test_a_server_leaves(served: Served) -> None:
     other = next(number for number in SERVERS if number != leader)
     assert "left the cluster" in done(served.db(leader, "cluster", "leave"))
     assert "belongs to no cluster" in one_line(served.db(leader, "cluster", "status"))
-    assert len(raft.status(served.place(other) / "nib.ctl").members) == 2
+    until(lambda: served.status(other).members, lambda seen: len(seen) == 2, "two members")
     served.kill(leader)
-    (served.place(leader) / "nib.db").unlink()
+    served.files(leader).database.unlink()
     done(served.db(leader, "cluster", "join", served.address(leader), served.address(other)))
 
 
@@ -234,8 +232,7 @@ def test_a_database_that_stands_alone_is_served_too() -> None:
         try:
             with Nib(f"tcp:127.0.0.1:{port}", "test") as nib:
                 nib.write(lambda draft: draft.put(WEB)).result(10)
-            (pid,) = (directory / "nib.pid").read_text().split()
-            assert int(pid) == child.process.pid
+            assert int(ServerFiles(directory).pid.read_text()) == child.process.pid
         finally:
             processes.stop([child])
         assert child.process.returncode == -signal.SIGTERM
@@ -252,8 +249,8 @@ def test_trying_it_out_starts_what_dies() -> None:
             )
             remote = shown.splitlines()[0].removeprefix("PREWIRE_NIB=")
             with Nib(remote, "test") as nib:
-                first = (directory / "c/1/nib.pid").read_text().strip()
-                os.kill(int(first), signal.SIGKILL)
+                first = ServerFiles(directory / "c" / "1")
+                os.kill(int(first.pid.read_text()), signal.SIGKILL)
                 until(
                     (directory / "out").read_text,
                     lambda text: "server-1 ended with status -9" in text,
@@ -264,4 +261,4 @@ def test_trying_it_out_starts_what_dies() -> None:
             processes.stop([child])
         assert child.process.returncode == 0
         for number in SERVERS:
-            assert not is_answering(directory / "c" / str(number) / "nib.sock")
+            assert not is_answering(ServerFiles(directory / "c" / str(number)).socket)

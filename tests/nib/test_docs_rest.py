@@ -18,8 +18,9 @@ from fastapi import FastAPI
 
 from nib.database import Nib
 from nib.draft import Draft
-from nib.records import Host, Link, Port, Service, Switch
+from nib.intent import Service
 from nib.server import EmbeddedServer
+from nib.topology import Host, Link, Port, Switch
 from nib.watch import Batch
 from prewire import docs, rest
 from ryu_apps.dealing import next_slots

@@ -11,8 +11,9 @@ import pytest
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import Conflict, NotFound
+from nib.intent import Container, Service
 from nib.observed import Demand
-from nib.records import Container, Global, Leader, Service
+from nib.records import Global, Leader
 from nib.server import EmbeddedServer
 from tests.nib.wire import Wire
 from tests.waiting import until

@@ -12,9 +12,10 @@ from dataclasses import replace
 from gateway_lb.health import Target, health_iface, targets_of
 from nib.database import Nib
 from nib.draft import Draft
+from nib.intent import Container, Service
 from nib.observed import Health
 from nib.policy import HealthCheck
-from nib.records import Container, Port, Service, Switch
+from nib.topology import Port, Switch
 from prewire.node_checks import Checks
 from tests.nib.conftest import OpenNib
 

@@ -14,8 +14,8 @@ from gateway_lb import routes
 from gateway_lb.reports import Item, ReportDesk
 from nib.database import Nib
 from nib.draft import Draft
+from nib.intent import Container, Service
 from nib.observed import Report
-from nib.records import Container, Service
 from nib.server import EmbeddedServer
 from prewire import problems
 

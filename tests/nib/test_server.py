@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nib.database import Nib
+from nib.dbfile import backup, convert, init, schema_version
 from nib.errors import NibError, SchemaMismatch, ServerError
+from nib.intent import Container, Service
+from nib.mirror import Mirror
 from nib.observed import Connections
-from nib.records import Container, Global, Leader, Service, SlotTable
+from nib.records import Global, Leader, SlotTable
 from nib.rows import packaged_schema, packaged_version, schema_path
-from nib.server import EmbeddedServer, backup, convert, init, schema_version
+from nib.server import EmbeddedServer
+from tests.nib.released import Rows, make_database, make_released
 
 WAIT_S = 10
 WEB = Service("web", "10.0.0.100", 80)
@@ -27,32 +32,7 @@ def make_older(path: Path) -> None:
     del schema["tables"]["Service"]["columns"]["generation"]
     old = path.with_suffix(".old")
     old.write_text(json.dumps(schema), "utf-8")
-    subprocess.run(["ovsdb-tool", "create", str(path), str(old)], check=True)
-    row = {"name": "web", "number": 7, "vip": "10.0.0.100", "port": 80, "protocol": "tcp"}
-    insert = {"op": "insert", "table": "Service", "row": row}
-    subprocess.run(
-        ["ovsdb-tool", "transact", str(path), json.dumps(["Prewire", insert])],
-        check=True,
-        capture_output=True,
-    )
-
-
-def make_released(path: Path, version: str, rows: list[tuple[str, dict[str, object]]]) -> None:
-    """A database as that version of prewire made it, with these rows; a service is `web`."""
-    schema = Path(__file__).with_name(f"prewire-{version}.ovsschema")
-    subprocess.run(["ovsdb-tool", "create", str(path), str(schema)], check=True)
-    inserts = [
-        {"op": "insert", "table": table, "row": row}
-        | ({"uuid-name": "web"} if table == "Service" else {})
-        for table, row in rows
-    ]
-    done = subprocess.run(
-        ["ovsdb-tool", "transact", str(path), json.dumps(["Prewire", *inserts])],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert "error" not in done.stdout
+    make_database(path, old, [("Service", SERVICE_ROW | {"number": 7})])
 
 
 SERVICE_ROW = {"name": "web", "vip": "10.0.0.100", "port": 80, "protocol": "tcp"}
@@ -66,7 +46,7 @@ PLACE = {"switch": "00000000000000a1", "switch_port": "s1-eth1"}
 def make_1_0_0(path: Path) -> None:
     """A database as prewire made it before load balancing had policies, with rows in it."""
     drains = {"id": "c2", "state": "draining", "drain_until_ms": 2**41, "iface_id": "pod-2"}
-    rows: list[tuple[str, dict[str, object]]] = [
+    rows: Rows = [
         ("Global", {"generation": 5, "next_number": 9}),
         ("Service", SERVICE_ROW | {"number": 7, "generation": 4}),
         ("Container", CONTAINER_ROW | PLACE | {"number": 8, "generation": 5}),
@@ -79,7 +59,7 @@ def make_1_0_0(path: Path) -> None:
 def make_1_1_0(path: Path) -> None:
     """A database as prewire made it before there were several switches, with rows in it."""
     about = {"service": "web", "container": "c1"}
-    rows: list[tuple[str, dict[str, object]]] = [
+    rows: Rows = [
         ("Global", {"generation": 5, "next_number": 9}),
         ("Service", SERVICE_ROW | {"number": 7, "generation": 4, "policy": "least_inflight"}),
         ("Container", CONTAINER_ROW | PLACE | {"number": 8, "generation": 5, "weight": 3}),
@@ -89,12 +69,19 @@ def make_1_1_0(path: Path) -> None:
     make_released(path, "1.1.0", rows)
 
 
-def services_in(state_dir: Path) -> list[str]:
+@contextmanager
+def contents(state_dir: Path) -> Iterator[Mirror]:
+    """What is in the database of this directory."""
     with (
         EmbeddedServer(state_dir) as server,
         Nib(server.remote, "test") as nib,
         nib.view() as mirror,
     ):
+        yield mirror
+
+
+def services_in(state_dir: Path) -> list[str]:
+    with contents(state_dir) as mirror:
         return sorted(service.name for service in mirror.all(Service))
 
 
@@ -115,7 +102,7 @@ def test_start_stop_start(state_dir: Path) -> None:
     server.start()
     server.stop()
     server.stop()
-    assert server.log_file.exists()
+    assert server.files.log.exists()
 
 
 def test_a_second_server_is_refused(server: EmbeddedServer, state_dir: Path) -> None:
@@ -132,12 +119,11 @@ def test_a_server_without_its_socket_still_holds_the_database(
 
 
 def test_traces_of_a_killed_server_are_cleared(server: EmbeddedServer, state_dir: Path) -> None:
-    assert server._child is not None
-    server._child.kill()
-    server._child.wait()
+    assert server.process is not None
+    server.process.kill()
+    server.process.wait()
     assert server.socket.exists()
-    with EmbeddedServer(state_dir) as second:
-        Nib(second.remote, "test").close()
+    assert services_in(state_dir) == []
 
 
 def test_a_socket_path_too_long_names_the_directory(tmp_path: Path) -> None:
@@ -149,7 +135,7 @@ def test_a_socket_path_too_long_names_the_directory(tmp_path: Path) -> None:
 
 def test_a_server_that_cannot_start_says_why(state_dir: Path) -> None:
     (state_dir / "nib.log").mkdir()
-    with pytest.raises(ServerError):
+    with pytest.raises(ServerError, match=r"ended at once: .*nib\.log.*Is a directory"):
         EmbeddedServer(state_dir).start()
 
 
@@ -237,11 +223,7 @@ def test_an_upgraded_database_gets_a_name_that_it_keeps(
     convert(path)
     seen = []
     for _ in range(2):
-        with (
-            EmbeddedServer(state_dir) as server,
-            Nib(server.remote, "test") as nib,
-            nib.view() as mirror,
-        ):
+        with contents(state_dir) as mirror:
             seen.append(mirror.need(Global, ()))
     assert seen[0] == seen[1]
     assert (seen[0].generation, seen[0].next_number) == (5, 9)
@@ -251,11 +233,7 @@ def test_an_upgraded_database_gets_a_name_that_it_keeps(
 def test_databases_have_different_names(state_dir: Path) -> None:
     names = set()
     for place in ("a", "b"):
-        with (
-            EmbeddedServer(state_dir / place) as server,
-            Nib(server.remote, "test") as nib,
-            nib.view() as mirror,
-        ):
+        with contents(state_dir / place) as mirror:
             names.add(mirror.need(Global, ()).database)
     assert len(names) == 2
 

@@ -15,7 +15,7 @@ from nib import tls, tls_stream
 from nib.database import Nib
 from nib.dbfile import backup, init, schema_version
 from nib.errors import FieldError, NibUnavailable
-from nib.records import Service
+from nib.intent import Service
 from nib.tls import TlsFiles
 from tests.certified import Certified, certified, listening, secure_database
 from tests.places import free_ports, short_directory

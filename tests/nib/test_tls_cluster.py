@@ -11,13 +11,13 @@ import pytest
 from nib import raft, tls, tls_stream
 from nib.database import Nib
 from nib.dbfile import run_tool
-from nib.records import Service
+from nib.intent import Service
 from nib.rows import DATABASE
 from nib.serving import ServerFiles, ServerProcess
 from nib.tls import TlsFiles
 from prewire import processes
 from tests.certified import Certified, certified
-from tests.places import free_ports, short_directory
+from tests.places import free_ports
 from tests.waiting import until
 
 NAMES = ("one", "two", "three")
@@ -26,12 +26,6 @@ NAMES = ("one", "two", "three")
 @pytest.fixture(scope="module")
 def made() -> Iterator[Certified]:
     with certified() as here:
-        yield here
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    with short_directory() as here:
         yield here
 
 
@@ -55,7 +49,7 @@ def await_member(server: ServerProcess) -> None:
     run_tool("ovsdb-client", "--timeout=30", "wait", server.remote, DATABASE, "connected")
 
 
-def test_writes_survive_the_leader(made: Certified, directory: Path) -> None:
+def test_writes_survive_the_leader(made: Certified, state_dir: Path) -> None:
     ports = free_ports(*NAMES, *(f"{name}-raft" for name in NAMES))
     addresses = [f"ssl:127.0.0.1:{ports[f'{name}-raft']}" for name in NAMES]
     remote = ",".join(f"ssl:127.0.0.1:{ports[name]}" for name in NAMES)
@@ -64,7 +58,7 @@ def test_writes_survive_the_leader(made: Certified, directory: Path) -> None:
         servers = []
         for number, name in enumerate(NAMES):
             known = addresses[:number]
-            server = member(directory / name, addresses[number], known, ports[name], made.prewire)
+            server = member(state_dir / name, addresses[number], known, ports[name], made.prewire)
             ending.callback(server.stop)
             await_member(server)
             servers.append(server)
@@ -77,14 +71,14 @@ def test_writes_survive_the_leader(made: Certified, directory: Path) -> None:
             assert {service.name for service in view.all(Service)} == {"before", "after"}
 
 
-def test_a_stranger_is_not_let_in(made: Certified, directory: Path) -> None:
+def test_a_stranger_is_not_let_in(made: Certified, state_dir: Path) -> None:
     ports = free_ports("one", "two", "one-raft", "two-raft")
     ours, theirs = (f"ssl:127.0.0.1:{ports[f'{name}-raft']}" for name in ("one", "two"))
     with ExitStack() as ending:
-        server = member(directory / "one", ours, [], ports["one"], made.prewire)
+        server = member(state_dir / "one", ours, [], ports["one"], made.prewire)
         ending.callback(server.stop)
         await_member(server)
-        stranger = member(directory / "two", theirs, [ours], ports["two"], made.stranger)
+        stranger = member(state_dir / "two", theirs, [ours], ports["two"], made.stranger)
         ending.callback(stranger.stop)
         until(
             stranger.files.log.read_text,

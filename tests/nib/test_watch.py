@@ -12,8 +12,9 @@ import pytest
 
 from nib.database import Nib
 from nib.draft import Draft
+from nib.intent import Container, Service
 from nib.mirror import RowChange
-from nib.records import Container, Global, Service
+from nib.records import Global
 from nib.watch import Batch
 
 WAIT_S = 10

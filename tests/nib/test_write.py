@@ -6,38 +6,28 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import Conflict, NibUnavailable, NotFound
+from nib.flight import Committed
+from nib.intent import BALANCE_POLICIES, LOCALITIES, MAX_WEIGHT, MODES, ON_EMPTY, Container, Service
 from nib.observed import REPORT_WORDS, Connections, Demand, Ejected, Health, Report
 from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
 from nib.records import (
     ABOUT_CONTAINER,
-    BALANCE_POLICIES,
-    LOCALITIES,
-    MAX_HOST_ADDRESSES,
-    MAX_WEIGHT,
-    MODES,
-    ON_EMPTY,
     RECORD_CLASSES,
     Audit,
-    Container,
     Global,
-    Host,
     Leader,
-    Link,
     LocalSlots,
-    Port,
     Record,
-    Service,
     SlotTable,
-    Switch,
 )
-from nib.writer import Committed
+from nib.topology import MAX_HOST_ADDRESSES, Host, Link, Port, Switch
+from tests.nib.changes import put, service
 
 WAIT_S = 10
 MAC = "0a:00:00:00:00:01"
@@ -45,21 +35,8 @@ DPID = "00000000000000a1"
 PEER = "00000000000000b2"
 
 
-def service(number: int, **changes: Any) -> Service:
-    values: dict[str, Any] = {
-        "name": f"s{number}",
-        "vip": f"10.0.{number // 250}.{number % 250 + 1}",
-        "port": 80,
-    }
-    return Service(**values | changes)
-
-
 def container(service: str, name: str) -> Container:
     return Container(service, name, "10.1.0.1", 80, MAC, iface_id=f"pod-{name}")
-
-
-def put(*records: Record) -> Callable[[Draft], Any]:
-    return lambda draft: [draft.put(record) for record in records][-1]
 
 
 def hold(nib: Nib) -> tuple[threading.Event, Future[Committed[None]]]:
@@ -365,89 +342,6 @@ def test_a_change_larger_than_the_socket_buffer_is_sent_whole(nib: Nib) -> None:
     nib.write(put(Audit(DPID, lines=lines))).result(4)  # a probe would push it out after 5 s
     with nib.view() as mirror:
         assert mirror.need(Audit, DPID).lines == lines
-
-
-def test_two_processes_never_allot_a_number_twice(open_nib: Callable[..., Nib]) -> None:
-    one, two = open_nib("one"), open_nib("two")
-    rounds, tries = 20, []
-    for number in range(rounds):
-        tries.append(one.write(put(service(number, name=f"one-{number}"))))
-        tries.append(two.write(put(service(500 + number, name=f"two-{number}"))))
-        if number % 5 == 0:
-            tries[-1].result(WAIT_S)
-            tries[-2].result(WAIT_S)
-    done = [write.result(WAIT_S) for write in tries]
-    assert len({committed.value.number for committed in done}) == 2 * rounds
-    generations = {committed.generation for committed in done}
-    assert generations == set(range(1, max(generations) + 1))
-    one.when(lambda mirror: mirror.generation == max(generations)).result(WAIT_S)
-
-
-class Overtaken:
-    """A change that, on its first run, lets another process commit before it goes on."""
-
-    def __init__(self, change: Callable[[Draft], Any], meanwhile: Callable[[], object]) -> None:
-        self.runs = 0
-        self._change = change
-        self._meanwhile = meanwhile
-
-    def __call__(self, draft: Draft) -> Any:
-        self.runs += 1
-        if self.runs == 1:
-            self._meanwhile()
-        return self._change(draft)
-
-
-def test_an_overtaken_change_runs_again_and_loses_no_update(open_nib: Callable[..., Nib]) -> None:
-    one, two = open_nib("one"), open_nib("two")
-    one.write(put(Audit(DPID))).result(WAIT_S)
-    two.when(lambda mirror: mirror.count(Audit) == 1).result(WAIT_S)
-
-    def ask(draft: Draft) -> None:
-        row = draft.need(Audit, DPID)
-        draft.put(replace(row, requested=row.requested + 1))
-
-    overtaken = Overtaken(ask, lambda: one.write(ask).result(WAIT_S))
-    two.write(overtaken).result(WAIT_S)
-    assert overtaken.runs == 2
-    one.when(lambda mirror: mirror.need(Audit, DPID).requested == 2).result(WAIT_S)
-
-
-def test_an_overtaken_change_allots_another_number(open_nib: Callable[..., Nib]) -> None:
-    one, two = open_nib("one"), open_nib("two")
-    overtaken = Overtaken(put(service(2)), lambda: one.write(put(service(1))).result(WAIT_S))
-    second = two.write(overtaken).result(WAIT_S)
-    assert (overtaken.runs, second.value.number, second.generation) == (2, 2, 2)
-
-
-def test_a_row_changed_meanwhile_is_not_deleted_unseen(open_nib: Callable[..., Nib]) -> None:
-    one, two = open_nib("one"), open_nib("two")
-    one.write(put(Switch(DPID, 1))).result(WAIT_S)
-    two.when(lambda mirror: mirror.count(Switch) == 1).result(WAIT_S)
-
-    def delete_disconnected(draft: Draft) -> None:
-        for switch in draft.all(Switch):
-            if not switch.connected:
-                draft.delete(Switch, switch.key)
-
-    connect = put(Switch(DPID, 1, connected=True))
-    two.write(Overtaken(delete_disconnected, lambda: one.write(connect).result(WAIT_S))).result(10)
-    with two.view() as mirror:
-        assert mirror.count(Switch) == 1
-
-
-def test_two_processes_putting_one_key_end_in_one_row(open_nib: Callable[..., Nib]) -> None:
-    one, two = open_nib("one"), open_nib("two")
-    for number in range(1, 20):
-        switch = Switch(f"{number:016x}", number)
-        writes = [
-            one.write(put(replace(switch, name="one"))),
-            two.write(put(replace(switch, name="two"))),
-        ]
-        for write in writes:
-            write.result(WAIT_S)
-    with one.view() as mirror:
-        assert mirror.count(Switch) == 19
 
 
 def test_writing_before_start_and_after_close_is_refused(nib: Nib) -> None:

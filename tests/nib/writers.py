@@ -13,7 +13,7 @@ from typing import Final
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import NibError
-from nib.records import Service
+from nib.intent import Service
 from tests.waiting import until
 
 _ANSWER_S: Final = 30.0

@@ -14,10 +14,12 @@ from gateway_lb.balance import Standings, service_standings
 from gateway_lb.shares import canary_percent
 from gateway_lb.slots import slot_table
 from gateway_lb.verdicts import EJECTED, FULL, READY, STATES, WARMING
+from nib.intent import BALANCE_POLICIES, MAX_WEIGHT, Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import REPORT_WORDS, Connections, Ejected, Health, Report
 from nib.policy import Canary, Ejection, HealthCheck
-from nib.records import BALANCE_POLICIES, MAX_WEIGHT, Container, Port, Record, Service
+from nib.records import Record
+from nib.topology import Port
 from tests.nib_strategies import Database, Edit, examples, rich_histories
 
 NOW = 10_000_000

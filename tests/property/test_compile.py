@@ -13,8 +13,10 @@ from gateway_lb.lifecycle import is_ready
 from gateway_lb.neighbours import VIP_MAC
 from gateway_lb.pipeline import group_id
 from gateway_lb.placement import port_of
+from nib.intent import Container, Service
 from nib.mirror import RowChange
-from nib.records import Container, Record, Service, SlotTable, Switch
+from nib.records import Record, SlotTable
+from nib.topology import Switch
 from openflow.fields import ARP_REPLY, ETH_IP, FIELDS, IPV4, MAC
 from openflow.packet import SYN, SYN_ACK, Packet, arp, icmp, tcp, udp
 from openflow.packet import packet as packet_of

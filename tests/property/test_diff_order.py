@@ -18,8 +18,10 @@ from gateway_lb.intent import put_container, put_service
 from gateway_lb.lifecycle import is_ready
 from gateway_lb.pipeline import group_id
 from gateway_lb.placement import port_of
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Record, Service, Switch
+from nib.records import Record
+from nib.topology import Switch
 from openflow.cookies import (
     GROUP_IDS,
     METER_IDS,

@@ -25,6 +25,7 @@ TICK_SECONDS = 0.25
 class Controller:
     """A candidate, what it has not heard yet, and how it is. frozen: it hears and does nothing."""
 
+    name: str
     candidate: Candidate
     news: deque[Callable[[], list[Step]]] = field(default_factory=deque)
     connected: bool = False
@@ -46,7 +47,7 @@ class ElectionMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.controllers = [Controller(Candidate(f"c{n}", self.now)) for n in range(3)]
+        self.controllers = [self.started(f"c{n}") for n in range(3)]
 
     # ------------------------------------------------------------------ what happens
 
@@ -79,8 +80,7 @@ class ElectionMachine(RuleBasedStateMachine):
         here = self.controllers[place]
         if here.connected:
             self.leave_queue(here)
-        name = f"c{place}"
-        self.controllers[place] = Controller(Candidate(name, self.now))
+        self.controllers[place] = self.started(here.name)
 
     @rule()
     def reset_database(self) -> None:
@@ -161,6 +161,9 @@ class ElectionMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ the model
 
+    def started(self, name: str) -> Controller:
+        return Controller(name, Candidate(name, self.now))
+
     def settle(self) -> None:
         self.pass_time(int(4 * LEASE_SECONDS / TICK_SECONDS))
 
@@ -182,13 +185,12 @@ class ElectionMachine(RuleBasedStateMachine):
                     self.tell_standing(here)
 
     def claim(self, here: Controller, seen: int | None, epoch: int) -> None:
-        name = here.candidate._name
         committed = here.connected and (self.row.epoch if self.row else None) == seen
         if committed:
             assert seen is None or epoch > seen
             assert (self.databases, epoch) not in self.owners, "an epoch is used once"
             self.owners[self.databases, epoch] = here.candidate
-            self.write(Leader(epoch, name))
+            self.write(Leader(epoch, here.name))
         outcome = epoch if committed else None
         here.news.append(lambda: here.candidate.claimed(outcome, self.now))
 

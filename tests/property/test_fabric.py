@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lb.neighbours import VIP_MAC
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Record, Service, SlotTable
+from nib.records import Record, SlotTable
 from openflow.fields import ETH_IP, IPV4, MAC
 from openflow.network import Journey, Network, Place
 from openflow.packet import ACK, SYN, SYN_ACK, Packet, arp, tcp

@@ -27,25 +27,17 @@ from gateway_lb.intent import (
 )
 from gateway_lb.placement import port_of
 from nib.draft import Draft
+from nib.intent import Container, Service
 from nib.mirror import RowChange
 from nib.observed import Connections, Ejected, Health, Report
 from nib.policy import Canary, Ejection, HealthCheck
-from nib.records import (
-    ABOUT_CONTAINER,
-    AboutContainer,
-    Container,
-    LocalSlots,
-    Port,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.records import ABOUT_CONTAINER, AboutContainer, LocalSlots, SlotTable
+from nib.topology import Port, Switch
 from openflow.values import Rules
 from ryu_apps.compile import compile_state
 from ryu_apps.dealing import Deal, deal
 from ryu_apps.incremental import Incremental
-from ryu_apps.rows import save_slots
-from ryu_apps.slot_rows import save_local_slots
+from ryu_apps.rows import save
 from ryu_apps.units import PORTS, ROUTES, Unit, all_units
 from tests.nib_strategies import (
     HERE,
@@ -276,9 +268,9 @@ def saving(
 ) -> Callable[[Draft], object]:
     if isinstance(key, str):
         assert not isinstance(table, LocalSlots)
-        return save_slots(key, table)
+        return save(SlotTable, key, table)
     assert not isinstance(table, SlotTable)
-    return save_local_slots(key, table)
+    return save(LocalSlots, key, table)
 
 
 @given(fabric_histories(), st.lists(any_edits, max_size=12), st.data())

@@ -19,7 +19,7 @@ from gateway_lb.lifecycle import (
     renewed,
     safe_to_stop,
 )
-from nib.records import Container
+from nib.intent import Container
 from tests.nib_strategies import examples
 
 GIVEN = Container("web", "c", "10.0.1.1", 8080, "02:00:00:00:00:01", iface_id="pod")

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from nib.records import Link
+from nib.topology import Link
 from ryu_apps.link_states import End
 from ryu_apps.links import Links
 from ryu_apps.lldp import Probe
@@ -91,7 +91,7 @@ class Simulated:
     def carry(self, probe: Probe, out: Place) -> None:
         """A frame leaves by a port."""
         self.lost[out] += not any(out in cable for cable in self.cables)
-        for cable in self.cables:
+        for cable in sorted(self.cables, key=sorted):  # in every process the same
             if out in cable and not cable & self.down:
                 (peer,) = cable - {out}
                 self.arrive(probe, peer)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Record, Service, Switch
+from nib.records import Record
+from nib.topology import Switch
 from openflow.fields import FIELDS, IPV4, IPV6, MAC
 from openflow.network import Place
 from openflow.packet import Packet, arp, icmp, tcp, udp

@@ -19,9 +19,11 @@ from gateway_lb.health import health_iface
 from gateway_lb.neighbours import VIP_MAC
 from gateway_lb.pipeline import group_id
 from gateway_lb.replies import Front, fronts_of
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.policy import Ejection, ExtraPort
-from nib.records import Container, Host, Port, Record, Service, SlotTable, Switch
+from nib.records import Record, SlotTable
+from nib.topology import Host, Port, Switch
 from openflow.fields import FIELDS, MAC
 from openflow.packet import ACK, FIN, RST, SYN, SYN_ACK, Packet
 from openflow.packet import packet as packet_of

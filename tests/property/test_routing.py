@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nib.mirror import Mirror, RowChange
-from nib.records import Link, Port, Record, Switch
+from nib.records import Record
+from nib.topology import Link, Port, Switch
 from ryu_apps.routing import NO_WAY, Edge, Fabric, fabric_of, fabric_ports, usable
 from tests.nib_strategies import examples
 

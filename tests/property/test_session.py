@@ -9,7 +9,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nib.records import Switch
+from nib.topology import Switch
 from openflow.cookies import is_ours
 from openflow.values import Flow, match
 from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
@@ -56,7 +56,7 @@ class SessionMachine(RuleBasedStateMachine):
         """counted: some changes (of ports) come without a new generation."""
         changes = [change for edit in later for change in self.database.write(edit)]
         touched = self.state.absorb(changes, self.state.generation + counted, NOW_MS)
-        parts = self.state.rules(touched, self.row)
+        parts = self.state.rules(sorted(touched), self.row)
         self.wanted.append(self.desired)
         self.follow(self.lockstep.want({HERE: parts}, self.state.generation))
 
@@ -173,7 +173,8 @@ class SessionMachine(RuleBasedStateMachine):
         return self.step.batch
 
     def connect(self) -> None:
-        session = Session(self.state.all_rules(self.row), self.state.generation)
+        parts = dict(sorted(self.state.all_rules(self.row).items()))  # in every process the same
+        session = Session(parts, self.state.generation)
         self.wanted = [self.desired]
         self.follow(self.lockstep.join(HERE, session))
 

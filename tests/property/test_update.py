@@ -18,8 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lb.neighbours import VIP_MAC
+from nib.intent import Service
 from nib.mirror import Mirror
-from nib.records import Host, Port, Record, Service, Switch
+from nib.records import Record
+from nib.topology import Host, Port, Switch
 from openflow import tables
 from openflow.cookies import ROUTE_IDS
 from openflow.fields import ETH_IP, MAC, PROTO_TCP, PROTO_UDP
@@ -182,7 +184,7 @@ class Update:
                 dpid,
                 {
                     unit: units.get(unit, Rules())
-                    for unit in was.keys() | units.keys()
+                    for unit in sorted(was.keys() | units.keys())
                     if was.get(unit) != units.get(unit)
                 },
             )

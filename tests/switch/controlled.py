@@ -20,9 +20,11 @@ import httpx
 from gateway_lb.intent import Registration, delete_service, put_container, put_service
 from nib.database import Nib
 from nib.draft import Draft
+from nib.intent import Container, Service
 from nib.mirror import Lookups, Mirror
-from nib.records import Container, Leader, Record, Service, Switch
+from nib.records import Leader, Record
 from nib.server import EmbeddedServer
+from nib.topology import Switch
 from openflow.cookies import GROUP_IDS
 from openflow.packet import ACK, RST, SYN, SYN_ACK
 from prewire import processes

@@ -21,9 +21,11 @@ import httpx
 from gateway_lb.intent import put_service
 from nib.database import Nib
 from nib.draft import Draft
+from nib.intent import Service
 from nib.mirror import Mirror
-from nib.records import Leader, Service, Switch
+from nib.records import Leader
 from nib.server import EmbeddedServer
+from nib.topology import Switch
 from prewire import processes
 from prewire.settings import Settings, load
 from ryu_apps.ticks import now_ms

@@ -20,8 +20,9 @@ from scapy.utils import PcapReader
 
 from nib.database import Nib
 from nib.draft import Draft
-from nib.records import Host, Link, Port, Record, Switch
+from nib.records import Record
 from nib.server import EmbeddedServer
+from nib.topology import Host, Link, Port, Switch
 from prewire import processes
 from prewire.settings import Settings, load
 from tests import commands

@@ -18,10 +18,11 @@ from typing import Any, Final
 from gateway_lb.connections import open_connections
 from nib.database import Nib
 from nib.draft import Draft
+from nib.intent import Container, Service
 from nib.observed import Health
-from nib.records import Container, Port, Service, Switch
-from nib.records import Host as NetworkHost
 from nib.server import EmbeddedServer
+from nib.topology import Host as NetworkHost
+from nib.topology import Port, Switch
 from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Rules, merged
 from prewire.node_port import mac_of, outer_name

@@ -22,8 +22,10 @@ from typing import Final, Self, TypeVar
 from gateway_lb.neighbours import VIP_MAC
 from nib.database import Nib
 from nib.draft import Draft
-from nib.records import Container, Port, Record, Service, Switch
+from nib.intent import Container, Service
+from nib.records import Record
 from nib.server import EmbeddedServer
+from nib.topology import Port, Switch
 from prewire import processes
 from prewire.settings import load
 from tests import commands

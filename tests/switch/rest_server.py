@@ -15,9 +15,9 @@ import httpx
 
 from nib.database import Nib
 from nib.draft import Draft
-from nib.records import Port, Switch
 from nib.rows import packaged_schema
 from nib.server import EmbeddedServer
+from nib.topology import Port, Switch
 from prewire import processes
 from prewire.problems import MEDIA_TYPE
 from prewire.settings import Settings, load

@@ -13,9 +13,9 @@ import pytest
 
 from gateway_lb.lifecycle import draining
 from nib.draft import Draft
+from nib.intent import Container
 from nib.observed import Connections, Demand, Ejected, Report
 from nib.policy import Ejection
-from nib.records import Container
 from ryu_apps.ticks import now_ms
 from tests.ovs import is_installed
 from tests.switch.controlled import CONTAINERS, VIP, Controlled, controlled
@@ -59,7 +59,7 @@ def test_reports_move_slots_within_a_tick(site: Controlled) -> None:
         site.put(Report("web", "c2", percent=percent))
         until(site.shares, holds_slots if percent else holds_none, "c2 has slots or not")
         taken.append(time.monotonic() - began)
-    assert median(taken) < 0.3, f"seconds with a tick of 0.05: {taken}"
+    assert median(taken) < 0.5, f"seconds with a tick of 0.05: {taken}"
 
 
 def test_a_storm_of_reports_is_few_messages_to_the_switch(site: Controlled) -> None:
@@ -174,7 +174,7 @@ def load(site: Controlled, answers: dict[str, str]) -> Callable[[], dict[str, in
     def look() -> dict[str, int]:
         begun = list(itertools.islice(ports, 12))
         site.connect(*begun)
-        chosen = site.chosen()
+        chosen = until(site.chosen, set(begun).issubset, "all connections are tracked")
         for container, flags in answers.items():
             own = [port for port in begun if chosen[port] == container]
             if own:

@@ -14,7 +14,7 @@ import pytest
 
 from gateway_lb import neighbours, pipeline, replies
 from gateway_lb.endpoints import Placed
-from nib.records import Container, Service
+from nib.intent import Container, Service
 from openflow.conntrack import EST, INV, NEW, RPL, TRK, Conntrack, track
 from openflow.cookies import ROUTE_IDS
 from openflow.fields import CT_STATE_BITS, Subfield, whole

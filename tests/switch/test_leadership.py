@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from nib.records import Leader, Switch
+from nib.records import Leader
+from nib.topology import Switch
 from tests.ryu import Framework, need
 from tests.switch.controllers import (
     BRIDGE,

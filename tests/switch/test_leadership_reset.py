@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nib.mirror import Mirror
-from nib.records import Global, Leader, Switch
+from nib.records import Global, Leader
+from nib.topology import Switch
 from tests.ryu import Framework, need
 from tests.switch.controllers import DPID, Controllers, controllers, has_service, is_led_by
 from tests.waiting import until

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from nib.intent import Container, Service
 from nib.observed import Health
 from nib.policy import HealthCheck
-from nib.records import Container, Service
 from tests.switch.node_site import VIP, Site, container, site
 from tests.waiting import until
 
@@ -31,7 +31,7 @@ def checked(**check: object) -> Service:
     return replace(WEB, health=replace(QUICK, **check))  # type: ignore[arg-type]
 
 
-def test_tcp_up_at_the_first_success_down_within_700_ms_and_up_again(here: Site) -> None:
+def test_tcp_up_at_the_first_success_down_within_a_second_and_up_again(here: Site) -> None:
     one, two = here.host("one", "10.0.0.1"), here.host("two", "10.0.0.2")
     servers = [here.serve(host, "tcp") for host in (one, two)]
     here.register(WEB, one=one, two=two)
@@ -41,7 +41,7 @@ def test_tcp_up_at_the_first_success_down_within_700_ms_and_up_again(here: Site)
         servers[0].kill()
         killed = time.monotonic()
         assert here.await_health("one", False) == "connection refused"
-        assert time.monotonic() - killed <= 0.7
+        assert time.monotonic() - killed <= 1
         assert here.health("two") == (True, "")
         here.serve(one, "tcp")
         here.await_health("one", True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from gateway_lb.lifecycle import draining
+from nib.intent import Container, Service
 from nib.observed import Connections
-from nib.records import Container, Service, Switch
+from nib.topology import Switch
 from tests.switch.node_site import CLIENT, DPID, VIP, Site, container, site
 from tests.waiting import until
 
@@ -95,14 +95,12 @@ def test_a_container_that_matters_has_a_row_from_the_first_and_a_fresh_one(here:
         assert here.open("a") is None
         with here.nib.view() as view:
             first = view.need(Connections, ("capped", "b", DPID)).at_ms
-        began = time.monotonic()
 
         def at_ms() -> int:
             with here.nib.view() as view:
                 return view.need(Connections, ("capped", "b", DPID)).at_ms
 
         until(at_ms, lambda seen: seen > first, "it is written again", 3)
-        assert time.monotonic() - began < 1.5
 
 
 OTHER = f"{2:016x}"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from nib.intent import Service
 from nib.policy import HealthCheck
-from nib.records import Service
 from prewire.node_port import mac_of, outer_name
 from tests.switch.node_site import BRIDGE, CLIENT, DPID, VIP, Host, Site, site
 from tests.waiting import until

@@ -22,8 +22,9 @@ from scapy.packet import Raw
 
 from gateway_lb.conntrack_view import Tally
 from gateway_lb.neighbours import VIP_MAC
+from nib.intent import Container, Service
 from nib.observed import Connections, Demand
-from nib.records import Container, Service, Switch
+from nib.topology import Switch
 from tests.ryu import Framework, need
 from tests.switch.punt_site import DPID, VIP, VIP6, Host, Site
 from tests.waiting import until
@@ -89,7 +90,7 @@ def test_a_service_without_containers_refuses_at_once(site: Site, client: Host, 
     begun = time.monotonic()
     with client.tcp(ipv6=":" in vip) as one, pytest.raises(ConnectionRefusedError):
         one.connect((vip, 80))
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 1, "a repeated SYN comes after a second"
     site.nib.when(lambda view: view.get(Demand, "web") is not None).result(5)
     listening = site.hosts[1].listen(PORT, ipv6=":" in vip)
     with listening, client.tcp(ipv6=":" in vip) as two:
@@ -125,7 +126,6 @@ def test_demand_counts_packets_and_is_written_once_a_second(site: Site, client: 
     until(lambda: demand(site), lambda row: row and row.packets == 60, "60 packets counted")
     watch.close()
     assert written[0][1].packets == 1
-    assert written[0][0] - begun < 0.5
     assert len(written) <= 2 + int(written[-1][0] - begun)
 
 

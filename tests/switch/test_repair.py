@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from nib.draft import Draft
-from nib.records import Audit, Service
+from nib.intent import Service
+from nib.records import Audit
 from openflow.cookies import GROUP_IDS, METER_IDS
 from tests.acceptance.deployment import sample_values
 from tests.switch.controlled import BRIDGE, DPID, Controlled, controlled

@@ -328,5 +328,4 @@ def test_a_connected_switch_cannot_be_forgotten_nor_read_back_without_a_controll
 ) -> None:
     assert problem(server.http.delete(f"/v1/switches/{DPID}"), 409)["field"] == "dpid"
     diff = server.http.post(f"/v1/switches/{DPID}/diff", params={"timeout": 0.2})
-    assert diff.status_code in (409, 504), diff.text
-    assert DPID in problem(diff, diff.status_code)["detail"]
+    assert DPID in problem(diff, 504)["detail"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nib.dbfile import schema_version
 from nib.rows import packaged_version
-from nib.server import schema_version
 from tests.commands import Finished, one_line, run_here
 from tests.places import short_directory
 from tests.switch.rest_server import odd_database_file, serving

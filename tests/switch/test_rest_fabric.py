@@ -3,19 +3,15 @@ rows."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from nib.database import Nib
-from nib.draft import Draft
-from nib.records import Global, Host, Leader, Link, Port, Switch
-from tests.commands import one_line, run_here
-from tests.switch.rest_server import DPID, RestServer, problem, serving
-from tests.waiting import until
+from nib.records import Global, Leader
+from nib.topology import Host, Link, Port, Switch
+from tests.switch.command_line import CommandLine
+from tests.switch.rest_server import DPID, problem
 
 SPINE = "0000000000000011"
 GONE = "0000000000000099"
@@ -31,48 +27,14 @@ ROWS = (
 )
 
 
-class Prewire:
-    """The command line, and rows that others write."""
-
-    def __init__(self, server: RestServer, nib: Nib) -> None:
-        self.http = server.http
-        self._api = {"PREWIRE_API": server.settings.api_url}
-        self._nib = nib
-
-    def __call__(self, *words: str) -> str:
-        done = run_here(*words, env=self._api)
-        assert (done.returncode, done.stderr) == (0, ""), done
-        return done.stdout
-
-    def read(self, *words: str) -> Any:
-        return json.loads(self(*words, "-o", "json"))
-
-    def refused(self, *words: str) -> str:
-        return one_line(run_here(*words, env=self._api))
-
-    def write(self, *records: Any) -> None:
-        """Rows as others write them."""
-
-        def change(draft: Draft) -> None:
-            for record in records:
-                draft.put(record)
-
-        self._nib.write(change).result(10)
-
-    def shown(self, text: str, *words: str) -> None:
-        """The command's output has this text, as soon as the server heard of the rows."""
-        until(lambda: self(*words), lambda printed: text in printed, f"{words} shows {text}")
-
-    @property
-    def database(self) -> str:
-        with self._nib.view() as view:
-            return view.need(Global, ()).database
+def database_of(prewire: CommandLine) -> str:
+    with prewire.nib.view() as view:
+        return view.need(Global, ()).database
 
 
 @pytest.fixture(scope="module")
-def prewire() -> Iterator[Prewire]:
-    with serving() as server, Nib(server.settings.nib_remote, "test") as nib:
-        running = Prewire(server, nib)
+def prewire() -> Iterator[CommandLine]:
+    with CommandLine.running() as running:
         running.write(*ROWS)
         running.shown("controller-2", "status")
         yield running
@@ -82,27 +44,27 @@ def cells(printed: str) -> list[list[str]]:
     return [line.split() for line in printed.splitlines()[1:]]
 
 
-def test_links(prewire: Prewire) -> None:
+def test_links(prewire: CommandLine) -> None:
     (row,) = cells(prewire("links"))
     assert row == [DPID, "br0", "up1", SPINE, "spine", "eth1", "yes", "yes", "1G", "-"]
     (seen,) = prewire.read("links", "--switch", "spine")["items"]
     assert (seen["switch"], seen["peer"], seen["capacity_bps"]) == (SPINE, DPID, 10**9)
     assert "no switch 'leaf9'" in prewire.refused("links", "--switch", "leaf9")
-    found = problem(prewire.http.get("/v1/links", params={"switch": "leaf9"}), 422)
+    found = problem(prewire.server.http.get("/v1/links", params={"switch": "leaf9"}), 422)
     assert found["field"] == "switch"
 
 
-def test_hosts(prewire: Prewire) -> None:
+def test_hosts(prewire: CommandLine) -> None:
     heard, attached = cells(prewire("hosts"))[::-1]
     assert heard == [HEARD, "10.0.0.9", DPID, "br0", "veth9", "learned", "-", "its", "port", "is",
                      "down"]  # fmt: skip
     assert attached[4] == "veth1"
-    assert prewire.http.get(f"/v1/hosts/{HEARD}").json()["port"] == "veth9"
-    assert problem(prewire.http.get("/v1/hosts/nobody"), 404)["field"] == "path"
+    assert prewire.server.http.get(f"/v1/hosts/{HEARD}").json()["port"] == "veth9"
+    assert problem(prewire.server.http.get("/v1/hosts/nobody"), 404)["field"] == "path"
     assert prewire.read("hosts", "--switch", "spine") == {"items": []}
 
 
-def test_topology(prewire: Prewire) -> None:
+def test_topology(prewire: CommandLine) -> None:
     assert prewire("topology").splitlines() == [
         "layer 1",
         "  spine  to br0",
@@ -113,9 +75,9 @@ def test_topology(prewire: Prewire) -> None:
     assert f'"{DPID}" -- "{SPINE}" [label="1G"' in prewire("topology", "--dot")
 
 
-def test_status_tells_leader_database_and_broken_links(prewire: Prewire) -> None:
+def test_status_tells_leader_database_and_broken_links(prewire: CommandLine) -> None:
     told = prewire("status")
-    assert f"leader controller-2 in epoch 7, database {prewire.database}\n" in told
+    assert f"leader controller-2 in epoch 7, database {database_of(prewire)}\n" in told
     assert "carry nothing" not in told
     down = replace(ROWS[1], up=False)
     prewire.write(down)
@@ -124,7 +86,7 @@ def test_status_tells_leader_database_and_broken_links(prewire: Prewire) -> None
     prewire.write(ROWS[1])
 
 
-def test_a_packet_is_explained_from_switch_to_switch(prewire: Prewire) -> None:
+def test_a_packet_is_explained_from_switch_to_switch(prewire: CommandLine) -> None:
     there = Host("02:00:00:00:00:31", SPINE, "eth2")
     prewire.write(Port(SPINE, "eth2", 2, "02:00:00:00:02:02", up=True), there)
     prewire.shown(there.mac, "hosts")
@@ -141,31 +103,35 @@ def test_a_packet_is_explained_from_switch_to_switch(prewire: Prewire) -> None:
     prewire("host", "forget", there.mac)
 
 
-def test_taking_over_another_databases_network(prewire: Prewire) -> None:
-    before = prewire.http.get("/v1/status").json()["generation"]
-    assert prewire("adopt") == f"database {prewire.database} takes over the network of: no other\n"
+def test_taking_over_another_databases_network(prewire: CommandLine) -> None:
+    before = prewire.server.http.get("/v1/status").json()["generation"]
+    assert (
+        prewire("adopt") == f"database {database_of(prewire)} takes over the network of: no other\n"
+    )
     assert "1a2b3c4d" in prewire("adopt", "1a2b3c4d")
     assert prewire.read("adopt", "1a2b3c4d")["predecessors"] == ["1a2b3c4d"]
-    assert prewire.http.get("/v1/status").json()["generation"] == before, "intent is the same"
-    for bad in ("1A2B3C4D", "1a2b3c4", "", prewire.database):
-        found = problem(prewire.http.post("/v1/adopt", json={"database": bad}), 422)
+    assert prewire.server.http.get("/v1/status").json()["generation"] == before, (
+        "intent is the same"
+    )
+    for bad in ("1A2B3C4D", "1a2b3c4", "", database_of(prewire)):
+        found = problem(prewire.server.http.post("/v1/adopt", json={"database": bad}), 422)
         assert found["field"] == "database", found
-    assert problem(prewire.http.post("/v1/adopt", json={}), 422)["field"] == "database"
-    assert "this database itself" in prewire.refused("adopt", prewire.database)
+    assert problem(prewire.server.http.post("/v1/adopt", json={}), 422)["field"] == "database"
+    assert "this database itself" in prewire.refused("adopt", database_of(prewire))
     assert "eight hex digits" in prewire.refused("adopt", "0x1a2b")
 
 
-def test_a_heard_host_is_forgotten(prewire: Prewire) -> None:
+def test_a_heard_host_is_forgotten(prewire: CommandLine) -> None:
     prewire.write(Host("02:00:00:00:00:22", DPID, "veth9"))
     prewire.shown("02:00:00:00:00:22", "hosts")
-    answer = prewire.http.delete("/v1/hosts/02:00:00:00:00:22")
+    answer = prewire.server.http.delete("/v1/hosts/02:00:00:00:00:22")
     assert (answer.status_code, answer.text) == (204, "")
     assert "there is no host" in prewire.refused("host", "forget", "02:00:00:00:00:22")
     assert "attached-mac" in prewire.refused("host", "forget", "02:00:00:00:00:11")
     assert "Ethernet" in prewire.refused("host", "forget", "../services/web")
 
 
-def test_a_switch_is_forgotten_and_its_containers_are_named(prewire: Prewire) -> None:
+def test_a_switch_is_forgotten_and_its_containers_are_named(prewire: CommandLine) -> None:
     prewire.write(Switch(GONE, 9, "old"), Port(GONE, "eth1", 1, "02:00:00:00:09:01"))
     prewire.shown(GONE, "switch", "list")
     prewire("service", "set", "web", "--vip", "10.0.0.100", "--port", "80")
@@ -177,4 +143,4 @@ def test_a_switch_is_forgotten_and_its_containers_are_named(prewire: Prewire) ->
     assert "there is no switch" in prewire.refused("switch", "forget", GONE)
     assert prewire.read("container", "show", "web", "c1")["placed"] is False
     assert GONE not in prewire("hosts")
-    assert prewire.http.delete("/v1/services/web").status_code == 204
+    assert prewire.server.http.delete("/v1/services/web").status_code == 204

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nib.intent import Service
 from nib.mirror import Mirror, RowChange
-from nib.records import Service, Switch
+from nib.topology import Switch
 from openflow.cookies import GROUP_IDS, METER_IDS, OWNER_COOKIE, with_epoch
 from openflow.fields import ETH_IP
 from openflow.values import (

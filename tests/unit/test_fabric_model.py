@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 
 from gateway_lb.placement import port_of
-from nib.records import Container, Host, Link, Port, Service, SlotTable, Switch
+from nib.intent import Container, Service
+from nib.records import SlotTable
+from nib.topology import Host, Link, Port, Switch
 from openflow.network import Place
 from openflow.packet import tcp
 from openflow.values import Flow, Output, Rules, match

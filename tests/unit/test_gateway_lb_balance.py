@@ -11,10 +11,12 @@ import pytest
 from gateway_lb.balance import Standing, Standings, service_standings
 from gateway_lb.verdicts import STATES
 from nib.errors import NotFound
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Ejected, Health, Report
 from nib.policy import Canary, Ejection, HealthCheck
-from nib.records import Container, Port, Record, Service
+from nib.records import Record
+from nib.topology import Port
 
 NOW = 1_000_000
 DPID = "0000000000000001"

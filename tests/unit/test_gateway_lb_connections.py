@@ -8,7 +8,8 @@ from gateway_lb.connections import Count, count_of, open_connections
 from gateway_lb.health import health_iface
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections
-from nib.records import Port, Record, Switch
+from nib.records import Record
+from nib.topology import Port, Switch
 
 ONE, TWO, THREE = (f"{number:016x}" for number in (1, 2, 3))
 KEY = ("web", "c1")

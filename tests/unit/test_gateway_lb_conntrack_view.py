@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_lb.conntrack_view import Tally, due_rows, is_urgent
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections
-from nib.records import Container, Record, Service
+from nib.records import Record
 
 HERE, THERE = f"{1:016x}", f"{2:016x}"
 MAC = "02:00:00:00:00:01"

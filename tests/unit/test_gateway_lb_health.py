@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from gateway_lb import health
 from gateway_lb.health import Target, Verdict
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Health
 from nib.policy import HealthCheck
-from nib.records import Container, Port, Record, Service, Switch
+from nib.records import Record
+from nib.topology import Port, Switch
 
 HERE, THERE = f"{1:016x}", f"{2:016x}"
 MAC = "02:00:00:00:00:01"

@@ -19,9 +19,11 @@ from gateway_lb.intent import (
 from gateway_lb.slots import MAX_CONTAINERS
 from nib.draft import Draft
 from nib.errors import Conflict, FieldError, NotFound
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
-from nib.records import Container, Global, Port, Record, Service, SlotTable, Switch
+from nib.records import Global, Record, SlotTable
+from nib.topology import Port, Switch
 
 S1, S2, S3 = "00000000000000a1", "00000000000000a2", "00000000000000a3"
 MAC, OTHER_MAC = "02:00:00:00:00:11", "02:00:00:00:00:12"

@@ -22,7 +22,7 @@ from gateway_lb.lifecycle import (
     safe_to_stop,
 )
 from nib.errors import FieldError
-from nib.records import Container
+from nib.intent import Container
 
 GIVEN = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:00:01", iface_id="pod-1")
 READY = replace(GIVEN, number=7, generation=3)

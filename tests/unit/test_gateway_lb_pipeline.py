@@ -12,8 +12,8 @@ from gateway_lb.neighbours import vip_rules
 from gateway_lb.pipeline import EMPTY_METER, base_rules, group_id, service_rules
 from gateway_lb.replies import fronts_of, host_rules, origin_zone
 from nib.fields import MAX_NUMBER
+from nib.intent import Container, Service
 from nib.policy import Ejection, ExtraPort
-from nib.records import Container, Service
 from openflow import cookies, tables
 from openflow.cookies import GROUP_IDS, Kind
 from openflow.values import (

@@ -8,8 +8,10 @@ import pytest
 
 from gateway_lb.placement import port_called, port_of, switch_called
 from nib.errors import FieldError
+from nib.intent import Container
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Port, Record, Switch
+from nib.records import Record
+from nib.topology import Port, Switch
 
 S1, S2 = "00000000000000a1", "00000000000000a2"
 MAC = "02:00:00:00:00:01"

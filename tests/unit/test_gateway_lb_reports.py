@@ -7,9 +7,10 @@ import pytest
 from gateway_lb.reports import MAX_PROBLEMS, Inbox, Item, TooManyReports, write_reports
 from nib.draft import Draft
 from nib.errors import FieldError, NotFound
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Report
-from nib.records import Container, Global, Record, Service
+from nib.records import Global, Record
 
 MAC = "02:00:00:00:00:11"
 C1 = ("web", "c1")

@@ -15,10 +15,12 @@ from gateway_lb.answers import (
 )
 from gateway_lb.models import ContainerIn, ServiceIn
 from nib.errors import FieldError
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
-from nib.records import Container, Global, LocalSlots, Port, Record, Service, SlotTable, Switch
+from nib.records import Global, LocalSlots, Record, SlotTable
+from nib.topology import Port, Switch
 
 S1 = "00000000000000a1"
 S2 = "00000000000000a2"

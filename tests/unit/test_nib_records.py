@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nib.errors import Conflict, FieldError, NibUnavailable, NotFound, SchemaMismatch
+from nib.intent import Container, Service
 from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import (
     Canary,
@@ -18,20 +19,8 @@ from nib.policy import (
     read_extra_ports,
     read_policy,
 )
-from nib.records import (
-    MAX_HOST_ADDRESSES,
-    Audit,
-    Container,
-    Global,
-    Host,
-    Leader,
-    Link,
-    LocalSlots,
-    Port,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.records import Audit, Global, Leader, LocalSlots, SlotTable
+from nib.topology import MAX_HOST_ADDRESSES, Host, Link, Port, Switch
 
 DPID = "00000000000000a1"
 MAC = "0a:00:00:00:00:01"

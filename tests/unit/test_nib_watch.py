@@ -8,8 +8,8 @@ from concurrent.futures import Future
 import pytest
 
 from nib.errors import NibUnavailable
+from nib.intent import Service
 from nib.mirror import Mirror, RowChange
-from nib.records import Service
 from nib.watch import Audience, Batch, Watch, snapshot
 
 WEB = Service("web", "10.0.0.100", 80)

@@ -26,12 +26,15 @@ def all_commands() -> dict[tuple[str, ...], Any]:
 
 def test_there_are_all_commands() -> None:
     wanted = {
-        ("up",), ("controller",), ("api",), ("demo",), ("status",), ("diff",), ("explain",),
+        ("up",), ("controller",), ("api",), ("node",), ("demo",),
+        ("status",), ("diff",), ("explain",),
         ("service", "set"), ("service", "list"), ("service", "show"), ("service", "delete"),
         ("container", "set"), ("container", "list"), ("container", "show"),
         ("service", "slots"), ("container", "report"), ("container", "renew"),
         ("container", "delete"), ("db", "init"), ("db", "convert"), ("db", "backup"),
-        ("links",), ("hosts",), ("host", "forget"), ("topology",), ("adopt",), ("switch", "forget"),
+        ("db", "serve"), ("db", "cluster", "create"), ("db", "cluster", "join"), ("tls", "init"),
+        ("links",), ("hosts",), ("host", "forget"), ("topology",), ("adopt",),
+        ("switch", "list"), ("switch", "forget"),
     }  # fmt: skip
     assert wanted <= set(all_commands())
 

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from nib.mirror import Mirror, RowChange
+from nib.intent import Container, Service
+from nib.mirror import Mirror
 from nib.observed import Ejected, Report
-from nib.records import Container, Global, Port, Record, Service, Switch
+from nib.records import Global, Record
+from nib.topology import Port, Switch
 from openflow.text import flow_text
 from openflow.values import merged
 from prewire.explain import ExplainedPacket, explain_packet
 from prewire.explain_flow import explain_flow
 from ryu_apps.compile import compile_state
-from ryu_apps.dealing import next_slots
+from tests.fabric_model import mirror_of
 
 S1 = "00000000000000a1"
 NOW = 1_000_000
@@ -31,16 +33,11 @@ PACKET6 = "in_port=9,tcp6,ipv6_src=fd00::1,ipv6_dst=fd00::100,tp_src=40000,tp_ds
 
 def view(*rows: Record) -> Mirror:
     """These rows, the ports of c1 and c2, and slots as the controller deals them."""
-    mirror = Mirror()
     ports = [
         Port(S1, each.id, number, each.mac, each.id, each.mac)
         for number, each in enumerate((C1, C2), 1)
     ]
-    for row in (Global(), SWITCH, *ports, *rows):
-        mirror.apply(RowChange(None, row))
-    for service in mirror.all(Service):
-        mirror.apply(RowChange(None, next_slots(service.name, mirror, NOW)))
-    return mirror
+    return mirror_of((Global(), SWITCH, *ports, *rows))
 
 
 def explained(mirror: Mirror, packet: str = PACKET) -> ExplainedPacket:

@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from nib.mirror import Mirror, RowChange
-from nib.records import Container, Global, Host, Link, LocalSlots, Port, Record, Service, Switch
+from nib.intent import Container, Service
+from nib.mirror import Mirror
+from nib.records import Global, LocalSlots, Record
+from nib.topology import Host, Link, Port, Switch
 from openflow.text import flow_text
 from openflow.values import Flow, merged
 from prewire.explain import ExplainedPacket, explain_packet
 from prewire.explain_flow import explain_flow, route_target
 from ryu_apps.compile import compile_state
-from ryu_apps.dealing import next_slots
+from tests.fabric_model import mirror_of
 
 SPINE1, SPINE2, LEAF1, LEAF2 = (f"{number:016x}" for number in (0xA1, 0xA2, 0xB1, 0xB2))
 SWITCHES = {
@@ -50,12 +52,7 @@ def rows() -> Iterator[Record]:
 
 def view(*others: Record) -> Mirror:
     """Two spines, two leaves, a client at leaf1, a container at leaf2; rows in their place."""
-    mirror = Mirror()
-    for row in (*rows(), *others):
-        mirror.apply(RowChange(mirror.get(type(row), row.key), row))
-    for service in mirror.all(Service):
-        mirror.apply(RowChange(None, next_slots(service.name, mirror, NOW)))
-    return mirror
+    return mirror_of({(type(row), row.key): row for row in (*rows(), *others)}.values())
 
 
 def explained(text: str, mirror: Mirror, dpid: str = LEAF1) -> ExplainedPacket:

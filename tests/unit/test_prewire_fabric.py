@@ -12,21 +12,11 @@ import pytest
 from gateway_lb.health import health_iface
 from nib.draft import Draft
 from nib.errors import Conflict, FieldError, NotFound
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections
-from nib.records import (
-    Audit,
-    Container,
-    Global,
-    Host,
-    Leader,
-    Link,
-    LocalSlots,
-    Port,
-    Record,
-    Service,
-    Switch,
-)
+from nib.records import Audit, Global, Leader, LocalSlots, Record
+from nib.topology import Host, Link, Port, Switch
 from prewire import drawing
 from prewire.adopt_routes import adopt_out, adopted
 from prewire.forgetting import host_forgotten, switch_forgotten
@@ -35,6 +25,7 @@ from prewire.located import HostOut, host_list, host_out
 from prewire.status_routes import status_out
 from prewire.switch_routes import switch_out
 from prewire.topology import topology_out
+from tests.fabric_model import mirror_of
 
 SPINE1, SPINE2, LEAF1, LEAF2 = (f"{number:016x}" for number in (0xA1, 0xA2, 0xB1, 0xB2))
 NAMES = {SPINE1: "spine1", SPINE2: "spine2", LEAF1: "leaf1", LEAF2: "leaf2"}
@@ -62,17 +53,12 @@ def cables() -> Iterator[Record]:
 
 def fabric(*rows: Record) -> Mirror:
     """Leaf and spine; c1, c2 and a client at the leaves; rows in place of those or beside them."""
-    mirror = Mirror()
     usual: list[Record] = [Global(database="0a0b0c0d"), *cables(), WEB, C1, C2, CLIENT]
     usual += [Switch(dpid, zone, name, True) for zone, (dpid, name) in enumerate(NAMES.items(), 1)]
     usual += [port(LEAF1, "c1", 11), port(LEAF2, "c1", 12), port(LEAF1, "client", 13)]
-    for row in (*usual, *rows):
-        put(mirror, row)
-    return mirror
-
-
-def put(mirror: Mirror, row: Record) -> None:
-    mirror.apply(RowChange(mirror.get(type(row), row.key), row))
+    return mirror_of(
+        {(type(row), row.key): row for row in (*usual, *rows)}.values(), is_dealt=False
+    )
 
 
 def without(mirror: Mirror, row: Record) -> Mirror:

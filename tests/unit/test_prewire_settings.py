@@ -130,7 +130,7 @@ def test_a_file_that_is_not_there_or_unreadable(tmp_path: Path) -> None:
 def test_every_setting_is_described_and_is_a_flag_of_each_process() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
-    for process in ("up", "controller", "api"):
+    for process in ("up", "controller", "api", "node"):
         shown = run_here(process, "--help", env={"COLUMNS": "200"})
         assert shown.returncode == 0
         for name in Settings.model_fields:

@@ -9,7 +9,7 @@ import pytest
 
 from nib.draft import Draft
 from nib.mirror import Mirror, RowChange
-from nib.records import Port
+from nib.topology import Port
 from ryu_apps.attachments import Attached, Attachment, Place, attachments_of
 from ryu_apps.ports import ports_are
 

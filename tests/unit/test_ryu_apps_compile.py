@@ -8,18 +8,10 @@ import pytest
 
 from gateway_lb.health import health_iface
 from gateway_lb.pipeline import service_group
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
-from nib.records import (
-    Container,
-    Global,
-    Host,
-    Link,
-    LocalSlots,
-    Record,
-    Service,
-    SlotTable,
-    Switch,
-)
+from nib.records import Global, LocalSlots, Record, SlotTable
+from nib.topology import Host, Link, Switch
 from openflow import tables
 from openflow.values import Rules
 from ryu_apps.compile import compile_state, unit_rules
@@ -221,3 +213,14 @@ def test_another_controllers_later_slots_are_taken_over() -> None:
     turned = SlotTable("web", ours.slots[::-1])
     assert state.absorb([RowChange(ours, turned)], 2, 0) == {Unit("service", "web")}
     assert state.view.need(SlotTable, "web") == turned
+
+
+def test_what_a_switch_needed_is_known_until_its_row_is_deleted() -> None:
+    state = Incremental()
+    other = Switch(THERE, 2, "s2")
+    state.absorb([RowChange(None, row) for row in (HERE_ROW, other)], 1, 0)
+    here, there = (state.all_rules(switch)[BASE] for switch in (HERE_ROW, other))
+    assert state.all_rules(HERE_ROW)[BASE] is here
+    state.absorb([RowChange(HERE_ROW, None)], 1, 0)
+    assert state.all_rules(HERE_ROW)[BASE] is not here
+    assert state.all_rules(other)[BASE] is there

@@ -11,8 +11,8 @@ from gateway_lb.endpoints import Placed
 from gateway_lb.neighbours import vip_rules
 from gateway_lb.pipeline import base_rules, service_rules
 from gateway_lb.replies import fronts_of, host_rules
+from nib.intent import Container, Service
 from nib.policy import Ejection, ExtraPort
-from nib.records import Container, Service
 from openflow import tables
 from openflow.cookies import Cookie, Kind, with_epoch
 from openflow.values import Flow, Rules, merged

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from gateway_lb.neighbours import VIP_MAC
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
-from nib.records import MAX_HOST_ADDRESSES, Container, Host, Link, Port, Record, Service
+from nib.records import Record
+from nib.topology import MAX_HOST_ADDRESSES, Host, Link, Port
 from ryu_apps.hosts import MAX_HOSTS_AT_PORT, concerned, lawful, learned, obstacle
 
 HERE, THERE = (f"{number:016x}" for number in (1, 2))

@@ -8,7 +8,7 @@ from itertools import chain
 from gateway_lb.endpoints import Placed
 from gateway_lb.pipeline import service_rules
 from gateway_lb.replies import fronts_of, host_rules
-from nib.records import Container, Service
+from nib.intent import Container, Service
 from openflow import tables
 from openflow.values import Bucket, Flow, Group, Meter, Output, Rules, match, merged
 from ryu_apps.diff import Changes, desired_of, diff

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from gateway_lb.admission import PATIENCE_MS, Answer, Attempt, Verdict
 from gateway_lb.guarded import SETTLE_MS
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections
-from nib.records import Container, Key, LocalSlots, Record, Service, SlotTable, Switch
+from nib.records import Key, LocalSlots, Record, SlotTable
+from nib.topology import Switch
 from nib.watch import Batch
 from ryu_apps.punt_admission import Gate
 

@@ -13,12 +13,11 @@ def packet(client: int, since: float = 0.0, frame: bytes = b"") -> Held:
 
 
 class Switch:
-    """Takes what is given back; until it is `programmed` everything returns."""
+    """Takes what is given back; until it is programmed everything returns."""
 
     def __init__(self, holding: Holding, service: int = WEB) -> None:
         self.holding = holding
         self.service = service
-        self.programmed = False
         self.taken: list[bytes] = []
         self.times: list[tuple[float, int]] = []
 

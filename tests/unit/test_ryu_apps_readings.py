@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from nib.database import Nib
+from nib.intent import Container, Service
 from nib.mirror import RowChange
-from nib.records import Container, Port, Record, Service
+from nib.records import Record
+from nib.topology import Port
 from openflow import tables
 from openflow.cookies import Cookie, Kind
 from openflow.fields import ETH_IP

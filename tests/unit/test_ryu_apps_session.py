@@ -94,6 +94,14 @@ def test_what_is_wanted_during_a_round_is_due_after_it() -> None:
     assert go(session, made(OTHER)) == Applied(3)
 
 
+def test_changes_are_in_the_order_in_which_they_were_wanted() -> None:
+    """So one history is one list of messages, in every process; a failed example comes again."""
+    flows = [replace(FLOW, priority=priority) for priority in range(9, 0, -1)]
+    session = resting()
+    session.want({Unit("service", f"s{each.priority}"): Rules((each,)) for each in flows}, 2)
+    assert session.begin() == [made(*flows)]
+
+
 def test_an_emptied_unit_is_deleted_and_a_unit_never_seen_is_nothing() -> None:
     session = resting(FLOW)
     session.want({WEB: Rules(), API: Rules()}, 2)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
-from nib.records import Container, Host, Port, Record, Service
+from nib.records import Record
+from nib.topology import Host, Port
 from ryu_apps.stations import all_stations, learned_addresses, located, own_addresses, stations_on
 from tests.nib_strategies import HERE, THERE
 
