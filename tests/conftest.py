@@ -14,7 +14,7 @@ REQUIRE = "PREWIRE_REQUIRE_SWITCH_TESTS"
 # Times differ between machines, so none is too long. A check tries the same examples every time, as
 # many as it has time for; `make fuzz` looks for new ones.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("prewire", _PATIENT, max_examples=60, derandomize=True)
+settings.register_profile("prewire", _PATIENT, max_examples=40, derandomize=True)
 settings.register_profile("fuzz", _PATIENT, max_examples=1000, derandomize=False, print_blob=True)
 settings.load_profile("prewire")
 
