@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
-from types import TracebackType
 from typing import Final, TypeVar
 
 from nib import raft
@@ -125,12 +124,7 @@ class EmbeddedCluster:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _make_file(self, server: ClusterServer) -> None:

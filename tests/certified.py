@@ -10,15 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from nib import tls
 from nib.dbfile import init
 from nib.tls import TlsFiles
 from prewire import processes
 from prewire.certificates import Authorities
-from tests.conftest import REQUIRE
-from tests.ovs import is_installed
+from tests.needs import need_ovs
 from tests.places import free_ports, short_directory
 from tests.waiting import until
 
@@ -53,11 +50,7 @@ class Certified:
 @contextmanager
 def certified() -> Iterator[Certified]:
     """Made anew; about three seconds."""
-    if not is_installed():
-        reason = "Open vSwitch is not installed (apt-get install openvswitch-switch)"
-        if os.environ.get(REQUIRE):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need_ovs()
     with short_directory() as directory:
         for owner in ("ours", "theirs"):
             authorities = Authorities(directory / owner / "pki")

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.needs import NO_OVS, REQUIRE, need_ovs
 from tests.ovs import PrivateOvs, is_installed
-
-REQUIRE = "PREWIRE_REQUIRE_SWITCH_TESTS"
-"""When set, a test that cannot run here fails the run instead of being skipped."""
 
 # Times differ between machines, so none is too long. A check tries the same examples every time, as
 # many as it has time for; `make fuzz` looks for new ones.
@@ -21,7 +19,7 @@ settings.load_profile("prewire")
 
 def _obstacle() -> str | None:
     if not is_installed():
-        return "Open vSwitch is not installed (apt-get install openvswitch-switch)"
+        return NO_OVS
     if os.geteuid() != 0:
         return "needs root"
     return None
@@ -41,10 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def private_ovs() -> Iterator[PrivateOvs]:
     """A private Open vSwitch with the simulated datapath; needs no root."""
-    if not is_installed():
-        reason = "Open vSwitch is not installed (apt-get install openvswitch-switch)"
-        if os.environ.get(REQUIRE):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need_ovs()
     with PrivateOvs() as ovs:
         yield ovs

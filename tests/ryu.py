@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final, Literal
 
-import pytest
-
 from prewire.settings import Settings
-from tests import commands
-from tests.conftest import REQUIRE
+from tests import commands, needs
 
 Framework = Literal["os-ken", "ryu"]
 
@@ -19,11 +15,8 @@ MANAGER: Final = Path(__file__).parents[1] / ".venv-ryu/bin/prewire-ryu-manager"
 
 def need(framework: Framework) -> None:
     """Skip where classic Ryu is wanted and not installed; fail where nothing may be skipped."""
-    if framework == "ryu" and not MANAGER.exists():
-        reason = "classic Ryu is not installed (scripts/setup.sh ryu)"
-        if os.environ.get(REQUIRE):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    is_there = framework != "ryu" or MANAGER.exists()
+    needs.need(is_there, "classic Ryu is not installed (scripts/setup.sh ryu)")
 
 
 def controller_command(framework: Framework, settings: Settings) -> list[str]:

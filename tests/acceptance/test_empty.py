@@ -70,8 +70,9 @@ def test_a_flood_to_an_empty_service_leaves_the_controller_at_work(site: Site) -
     site.add_service(on_empty="hold")
     site.add_service(vip="10.0.0.101", service="api")
     flood = [sys.executable, "-c", _FLOOD, VIP]
+    before = held(site)
     with site.net.popen("client", flood) as running:
-        time.sleep(0.5)
+        until(lambda: held(site), lambda count: count > before, "the flood has come")
         for _ in range(5):
             began = time.monotonic()
             site.add("c1", service="api")
@@ -81,6 +82,11 @@ def test_a_flood_to_an_empty_service_leaves_the_controller_at_work(site: Site) -
     site.add("c1")
     assert site.get(5) == {"c1": 5}
     assert site.prewire.http.get(SERVICE).json()["ready"] == 1
+
+
+def held(site: Site) -> float:
+    """How many packets the controller has held back."""
+    return site.prewire.counter("prewire_punted_packets_total", reason="hold")
 
 
 _FLOOD = """

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from itertools import count, pairwise
-from types import TracebackType
 from typing import Final
 
 from nib.database import Nib
@@ -38,12 +37,7 @@ class Writers:
             thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ending.set()
         for thread in self._threads:
             thread.join()

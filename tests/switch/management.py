@@ -10,7 +10,6 @@ import importlib
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
-from types import TracebackType
 from typing import Any, Final, Self
 
 from ryu_apps import framework, reports, wire
@@ -44,12 +43,7 @@ class Management:
         assert self.receive().msg_type == ofproto.OFPT_HELLO
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.socket.close()
 
     def send(self, messages: bytes) -> None:

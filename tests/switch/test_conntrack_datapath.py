@@ -30,7 +30,8 @@ from openflow.interpreter import run
 from openflow.packet import ACK, FIN, RST, SYN, SYN_ACK, Packet, icmp, packet_text, tcp, udp
 from openflow.text import flow_text
 from openflow.values import Ct, Flow, Move, Nat, Output, Rules, match, set_field
-from tests.ovs import PrivateOvs, is_installed
+from tests.needs import need_ovs
+from tests.ovs import PrivateOvs
 
 BRIDGE = "br0"
 ZONE = 5
@@ -42,8 +43,7 @@ PACKETS = 150
 
 @pytest.fixture(scope="module")
 def switch() -> Iterator[PrivateOvs]:
-    if not is_installed():
-        pytest.skip("Open vSwitch is not installed (apt-get install openvswitch-switch)")
+    need_ovs()
     with PrivateOvs() as ovs:
         ovs.add_bridge(BRIDGE, dpid=1, ports=[f"p{number}" for number in range(1, 7)])
         for port in (BEGUN, KNOWN, ANSWER, INVALID):

@@ -17,7 +17,7 @@ from nib.intent import Container
 from nib.observed import Connections, Demand, Ejected, Report
 from nib.policy import Ejection
 from ryu_apps.ticks import now_ms
-from tests.ovs import is_installed
+from tests.needs import need_ovs
 from tests.switch.controlled import CONTAINERS, VIP, Controlled, controlled
 from tests.waiting import until
 
@@ -26,8 +26,7 @@ EJECTION = Ejection(50, 4, window_ms=600, eject_ms=1500)
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Controlled]:
-    if not is_installed():
-        pytest.skip("Open vSwitch is not installed (apt-get install openvswitch-switch)")
+    need_ovs()
     with controlled() as here:
         yield here
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from openflow.values import Bucket, Flow, Group, Meter, Output
@@ -16,37 +14,13 @@ from ryu_apps.diff import Changes, Installed, desired_of, diff
 from ryu_apps.entries import FlowEntry, GroupEntry
 from ryu_apps.order import order
 from ryu_apps.wire import GROUP_KINDS
-from tests.conftest import REQUIRE
 from tests.nib_strategies import Database, Edit, histories
-from tests.ovs import PrivateOvs, is_installed
+from tests.ovs import PrivateOvs
 from tests.strategies import GROUP_NUMBERS, METER_NUMBERS, flows, groups
+from tests.switch.managed import BATCHES, FOREIGN_FLOWS, empty, moment, takes
 from tests.switch.management import Management
-from tests.switch.test_wire import BRIDGE, FOREIGN_FLOWS, empty, moment, takes
 
-BATCHES = settings(
-    max_examples=8,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 KINDS = {number: kind for kind, number in GROUP_KINDS.items()}
-
-
-@pytest.fixture(scope="module")
-def ovs() -> Iterator[PrivateOvs]:
-    if not is_installed():
-        reason = "Open vSwitch is not installed (apt-get install openvswitch-switch)"
-        if os.environ.get(REQUIRE):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with PrivateOvs() as private:
-        private.add_bridge(BRIDGE, dpid=1, ports=("p1", "p2"))
-        yield private
-
-
-@pytest.fixture(scope="module")
-def peer(ovs: PrivateOvs) -> Iterator[Management]:
-    with Management(ovs, BRIDGE) as connected:
-        yield connected
 
 
 def check_all_is_read_from_bytes(peer: Management) -> None:

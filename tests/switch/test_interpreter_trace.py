@@ -56,7 +56,8 @@ from openflow.values import (
 )
 from ryu_apps import forwarding
 from ryu_apps.routing import Hops
-from tests.ovs import PrivateOvs, is_installed
+from tests.needs import need_ovs
+from tests.ovs import PrivateOvs
 from tests.switch.random_pipelines import PORTS, Maker
 from tests.switch.tracing import (
     UNSHOWN,
@@ -107,8 +108,7 @@ class Switch:
 
 @pytest.fixture(scope="module")
 def switch() -> Iterator[Switch]:
-    if not is_installed():
-        pytest.skip("Open vSwitch is not installed (apt-get install openvswitch-switch)")
+    need_ovs()
     with PrivateOvs() as ovs:
         ovs.add_bridge(BRIDGE, dpid=1, ports=[f"p{number}" for number in ALL_PORTS])
         yield Switch(ovs, datapath_ports(ovs.appctl("dpif/show")))

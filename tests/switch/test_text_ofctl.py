@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from openflow.parse import parse_flow, parse_group, parse_meter
 from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Bucket, Flow, Group, Meter, Output
-from tests.ovs import PrivateOvs, is_installed
+from tests.needs import need_ovs
+from tests.ovs import PrivateOvs
 from tests.strategies import GROUP_NUMBERS, METER_NUMBERS, flows, groups, meters
 
 BRIDGE = "br0"
@@ -27,8 +28,7 @@ BATCHES = settings(
 
 @pytest.fixture(scope="module")
 def switch() -> Iterator[PrivateOvs]:
-    if not is_installed():
-        pytest.skip("Open vSwitch is not installed (apt-get install openvswitch-switch)")
+    need_ovs()
     with PrivateOvs() as ovs:
         ovs.add_bridge(BRIDGE, dpid=1, ports=("p1", "p2"))
         for number in GROUP_NUMBERS:

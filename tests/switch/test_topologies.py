@@ -18,7 +18,7 @@ from topologies.mininet_net import RunningNetwork, clean_leftovers, running
 from topologies.processes import ProcessId, identity, is_alive
 from topologies.spec import LinkSpec, NetworkSpec, SwitchSpec, single_switch
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("open_vswitch")]
 
 SPEC = single_switch(containers=2)
 URL = "http://10.0.0.11:8080/"
@@ -36,15 +36,9 @@ with running(single_switch(containers=2), state_dir=Path(sys.argv[1])) as networ
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _open_vswitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with openvswitch.ensure_running(tmp_path_factory.mktemp("openvswitch")):
-        yield
-
-
 @pytest.fixture(scope="class")
 def network(
-    _open_vswitch: None, tmp_path_factory: pytest.TempPathFactory
+    open_vswitch: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningNetwork]:
     """One network for the tests that only look at it; without a controller, it just forwards."""
     with running(SPEC, state_dir=tmp_path_factory.mktemp("shared")) as up:

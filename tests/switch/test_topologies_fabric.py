@@ -20,7 +20,7 @@ from topologies.openvswitch import vsctl
 from topologies.shapes import from_graph, from_topohub, leaf_spine, ring, tree
 from topologies.spec import NetworkSpec, interface_name
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("open_vswitch")]
 
 SPEC = leaf_spine(spines=2, leaves=3, containers=1, clients=2)
 LEAF, FAR, SPINE = "leaf1", "leaf3", "spine1"
@@ -40,15 +40,9 @@ with running(leaf_spine(2, 2, containers=1), state_dir=Path(sys.argv[1])) as net
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _open_vswitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with openvswitch.ensure_running(tmp_path_factory.mktemp("openvswitch")):
-        yield
-
-
 @pytest.fixture(scope="class")
 def network(
-    _open_vswitch: None, tmp_path_factory: pytest.TempPathFactory
+    open_vswitch: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningNetwork]:
     """One network for tests that leave it as they found it."""
     with running(SPEC, TARGETS, state_dir=tmp_path_factory.mktemp("shared")) as up:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nib.intent import Service
-from nib.mirror import Mirror, RowChange
-from nib.topology import Switch
 from openflow.cookies import GROUP_IDS, METER_IDS, OWNER_COOKIE, with_epoch
 from openflow.fields import ETH_IP
 from openflow.values import (
@@ -34,8 +29,6 @@ from openflow.values import (
     set_field,
 )
 from ryu_apps import reports
-from ryu_apps.compile import compile_state
-from ryu_apps.dealing import next_slots
 from ryu_apps.diff import Changes, Desired, Installed, desired_of, diff
 from ryu_apps.framework import ofproto
 from ryu_apps.link import Link, ReadBackResult
@@ -43,46 +36,14 @@ from ryu_apps.lockstep import Lockstep, Steps
 from ryu_apps.order import order
 from ryu_apps.session import Applied, Program, ReadBack, Retry, Session, Step
 from ryu_apps.units import Unit
-from tests.conftest import REQUIRE
 from tests.nib_strategies import HERE, Database, Edit, edits, histories
-from tests.ovs import OvsError, PrivateOvs, is_installed
+from tests.ovs import PrivateOvs
 from tests.strategies import GROUP_NUMBERS, METER_NUMBERS, flows, groups, meters
+from tests.switch.managed import BATCHES, BRIDGE, FOREIGN_FLOWS, empty, moment, takes
 from tests.switch.management import Management, encoded
 from tests.switch_model import SwitchModel, messages, shown
 
-BRIDGE = "br0"
 EPOCH = 300
-# Hypothesis makes few examples of many values: it is values that are to be new to the switch.
-BATCHES = settings(
-    max_examples=8,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-
-
-@pytest.fixture(scope="module")
-def ovs() -> Iterator[PrivateOvs]:
-    if not is_installed():
-        reason = "Open vSwitch is not installed (apt-get install openvswitch-switch)"
-        if os.environ.get(REQUIRE):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with PrivateOvs() as private:
-        private.add_bridge(BRIDGE, dpid=1, ports=("p1", "p2"))
-        yield private
-
-
-@pytest.fixture(scope="module")
-def peer(ovs: PrivateOvs) -> Iterator[Management]:
-    with Management(ovs, BRIDGE) as connected:
-        yield connected
-
-
-def empty(ovs: PrivateOvs) -> None:
-    """No flow, group or meter is left, whoever put it there."""
-    for what in ("del-flows", "del-groups", "del-meters"):
-        ovs.ofctl(what, BRIDGE)
-
 
 # ------------------------------------------------------------------------------ every kind of rule
 
@@ -177,13 +138,6 @@ def test_it_comes_back_as_it_was_sent(ovs: PrivateOvs, peer: Management, case: s
 
 
 # --------------------------------------------------------------------------- all of prewire's rules
-
-
-def moment(database: Database) -> Mapping[Unit, Rules]:
-    view: Mirror = database.mirror
-    for service in view.all(Service):
-        view.apply(RowChange(None, next_slots(service.name, view)))
-    return compile_state(view, view.need(Switch, HERE))
 
 
 @settings(BATCHES, max_examples=25)
@@ -310,42 +264,6 @@ def test_a_refusal_names_the_rule_and_leaves_the_session_waiting(
 
 # -------------------------------------------------------------------------- what others put there
 
-FOREIGN_FLOWS = (
-    "table=0,priority=1,actions=learn(table=1,hard_timeout=5,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[])",
-    "table=0,priority=2,actions=write_actions(output:1)",
-    "table=0,priority=3,actions=write_metadata:7,goto_table:1",
-    "table=0,priority=4,actions=clear_actions",
-    "table=0,priority=5,ip,actions=dec_ttl,output:1",
-    "table=0,priority=6,vlan_tci=0x1007/0x1fff,actions=strip_vlan,output:1",
-    "table=0,priority=7,actions=push_vlan:0x8100,set_field:4097->vlan_vid,output:1",
-    "table=0,priority=8,actions=resubmit(1,7)",
-    "table=0,priority=9,actions=multipath(eth_src,50,modulo_n,4,0,NXM_NX_REG0[])",
-    "table=0,priority=10,actions=bundle(eth_src,0,hrw,ofport,members:1,2)",
-    "table=0,priority=11,actions=note:01.02.03",
-    "table=0,priority=12,actions=controller(max_len=64,userdata=01.02)",
-    "table=0,priority=13,tcp,actions=ct(commit,alg=ftp,table=1)",
-    "table=0,priority=14,ip,actions=ct(zone=NXM_NX_REG0[0..15])",
-    "table=0,priority=15,actions=check_pkt_larger(1500)->NXM_NX_REG0[0]",
-    "table=0,priority=16,actions=push:NXM_NX_REG0[],pop:NXM_NX_REG1[]",
-    "table=0,priority=17,conj_id=7,actions=drop",
-    "table=0,priority=18,tun_id=5,actions=set_field:6->tun_id,output:2",
-    "table=0,priority=19,xreg0=0x100000002,actions=drop",
-    "table=0,priority=20,ip,actions=ct(commit,nat(src=10.0.0.1-10.0.0.9:1000-2000))",
-    "table=0,priority=21,ip,actions=ct(commit,nat(src=10.0.0.1,random))",
-    "table=0,priority=22,ip,actions=ct(commit,force,table=1)",
-    "table=0,priority=23,icmp6,actions=drop",
-    "table=0,priority=24,mpls,actions=pop_mpls:0x800,output:1",
-    "table=0,priority=25,actions=sample(probability=1,collector_set_id=1)",
-    "table=0,priority=26,actions=clone(output:1)",
-    "table=0,priority=27,tcp,actions=fin_timeout(idle_timeout=5),output:1",
-    "table=0,priority=28,actions=output(port=1,max_len=100)",
-    "table=0,priority=29,in_port=LOCAL,actions=move:NXM_OF_VLAN_TCI[]->NXM_NX_REG0[0..15]",
-    "table=0,priority=30,hard_timeout=3000,actions=output:1",
-    "table=0,priority=31,actions=enqueue:1:2",
-    "table=0,priority=32,send_flow_rem,actions=output:1",
-    "table=0,priority=33,ipv6,actions=ct(commit,nat(src=2001:db8::1))",
-)
-
 
 def test_flows_of_others_are_read_over_and_left_alone(ovs: PrivateOvs, peer: Management) -> None:
     """Whatever a switch holds, prewire can start on it."""
@@ -363,17 +281,6 @@ def test_flows_of_others_are_read_over_and_left_alone(ovs: PrivateOvs, peer: Man
     assert "meter=5" in ovs.ofctl("dump-meters", BRIDGE)
     assert len(controller.session.installed.flows) == 3  # ours, and two that we could express
     assert len(controller.read.foreign) == len(added) - 2
-
-
-def takes(ovs: PrivateOvs, flow: str) -> bool:
-    """Whether this version of Open vSwitch has all that the flow needs."""
-    file: Path = ovs.directory / "flow.txt"
-    file.write_text(f"{flow}\n")
-    try:
-        ovs.ofctl("add-flows", BRIDGE, str(file))
-    except OvsError:
-        return False
-    return True
 
 
 def test_meters_and_groups_take_flows_with_them_as_the_model_says(

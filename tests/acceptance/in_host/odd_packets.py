@@ -10,7 +10,6 @@ import logging
 import random
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,7 +26,7 @@ from scapy.layers.inet6 import (  # noqa: E402
 )
 from scapy.layers.l2 import Ether  # noqa: E402
 from scapy.packet import Raw  # noqa: E402
-from scapy.sendrecv import AsyncSniffer, sendp  # noqa: E402
+from scapy.sendrecv import sendp, sniff  # noqa: E402
 from scapy.utils6 import in6_getnsma, in6_getnsmac  # noqa: E402
 
 VIP_MAC = "02:70:77:76:69:70"
@@ -36,12 +35,14 @@ WAIT_S = 1.0
 
 def answers(packets: list[Any], interface: str, wanted: Callable[[Any], bool]) -> list[Any]:
     """What came back within a second of sending these."""
-    sniffer = AsyncSniffer(iface=interface, lfilter=wanted)
-    sniffer.start()
-    time.sleep(0.3)
-    sendp(packets, iface=interface, verbose=False)
-    time.sleep(WAIT_S)
-    return list(sniffer.stop() or [])
+    return list(
+        sniff(
+            iface=interface,
+            lfilter=wanted,
+            timeout=WAIT_S,
+            started_callback=lambda: sendp(packets, iface=interface, verbose=False),
+        )
+    )
 
 
 def in_connection(interface: str, target: str, port: int, flags: str) -> Iterator[dict[str, Any]]:
