@@ -111,6 +111,7 @@ class Audience:
                 waiter.future.set_exception(error)
 
     def _deliver(self, watch: Watch, batch: Batch) -> None:
+        """Call back; a callback that fails is logged and counted, and the others go on."""
         if watch.closed:
             return
         try:

@@ -68,6 +68,7 @@ class ConnectionCounter:
         self._thread.join(10)
 
     def _run(self) -> None:
+        """Read until closed; one that fails, whatever the cause, is told, and the next is tried."""
         pause = 0.0
         while not self._ending.wait(pause):
             began = time.monotonic()

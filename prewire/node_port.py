@@ -129,6 +129,7 @@ class Namespace:
         return f"/proc/{os.getpid()}/task/{self._thread.native_id}/ns/net"
 
     def _live(self) -> None:
+        """The thread: it must outlive work that fails, for the namespace ends with it."""
         if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
             self._refused = os.strerror(ctypes.get_errno())
         self._begun.set()

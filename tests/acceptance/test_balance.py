@@ -111,7 +111,7 @@ def test_silence_is_no_failure(site: Site) -> None:
     site.add("c1", "c2")
     site.report({"container": "c1", "words": "75%"})
     held = site.await_slots({"c1": 27, "c2": 37})
-    time.sleep(2)
+    time.sleep(2)  # longer than any tick or poll
     assert {name: site.of_container(name)["slots"] for name in held} == held
 
 
