@@ -14,13 +14,12 @@ from functools import lru_cache
 from typing import Final
 
 from gateway_lb import replies
-from gateway_lb.families import family_of
-from gateway_lb.flow_rows import Fields, Row, flows_of
 from gateway_lb.neighbours import VIP_MAC
 from gateway_lb.replies import Front, fronts_of, origin_zone
 from nib.intent import Container, Service
 from openflow import tables
 from openflow.cookies import Kind
+from openflow.families import family_of
 from openflow.fields import (
     ASKING_PORT,
     CLIENT_MAC,
@@ -32,6 +31,7 @@ from openflow.fields import (
     Subfield,
     whole,
 )
+from openflow.flow_rows import Fields, Row, flows_of
 from openflow.values import (
     FROM_NOWHERE,
     Action,
@@ -115,7 +115,7 @@ def _endpoints(fronts: Sequence[Front], placed: Placed, zone: int) -> list[Row]:
         if len(fronts) > 1:
             fields[f"{front.protocol}_dst"] = front.port
         kept = _origin_kept(front, placed, zone)
-        onward = (*kept, FROM_NOWHERE, Goto(tables.FORWARD.number))
+        onward = (*kept, FROM_NOWHERE, Goto(tables.DESTINATION.number))
         rows.append(Row(tables.ENDPOINT, 100, match(**fields), (*_to_target(front), *onward)))
         if front.service.mode == "stateful":
             fields[front.family.src] = placed.container.address

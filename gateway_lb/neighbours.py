@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway_lb.families import IPV6, address_number, family_of
-from gateway_lb.flow_rows import Fields
 from nib.fields import is_ipv6
 from openflow import tables
 from openflow.cookies import Cookie, Kind
+from openflow.families import IPV6, address_number, family_of
 from openflow.fields import (
     ARP_REPLY,
     ARP_REQUEST,
@@ -27,6 +26,7 @@ from openflow.fields import (
     PROTO_TCP,
     whole,
 )
+from openflow.flow_rows import Fields
 from openflow.values import (
     FROM_NOWHERE,
     IN_PORT,

@@ -21,12 +21,12 @@ from typing import Final
 
 from gateway_lb import neighbours, replies
 from gateway_lb.endpoints import Placed, container_flows, hidden_from_hash, restored
-from gateway_lb.families import FAMILIES, PROTOCOLS, Family, family_of
-from gateway_lb.flow_rows import Fields, Row, flows_of
 from nib.intent import Service
 from openflow import tables
 from openflow.cookies import GROUP_IDS, METER_IDS, Kind
+from openflow.families import FAMILIES, PROTOCOLS, Family, family_of
 from openflow.fields import CT_MARK, ENDPOINT
+from openflow.flow_rows import Fields, Row, flows_of
 from openflow.values import (
     CONTROLLER,
     ApplyMeter,

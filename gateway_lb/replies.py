@@ -20,21 +20,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from gateway_lb.families import FAMILIES, PROTOCOLS, Family, address_number, family_of
-from gateway_lb.flow_rows import Fields, Row, flows_of
 from gateway_lb.neighbours import VIP_MAC, host_answer
 from nib.intent import Container, Service
 from openflow import tables
 from openflow.cookies import Kind
+from openflow.families import FAMILIES, PROTOCOLS, Family, address_number, family_of
 from openflow.fields import (
     CLIENT_MAC,
     CLIENT_PORT,
     HAIRPIN,
     ORIGIN_PORT,
     OUT_PORT,
+    PORT_KNOWN,
     REPLY_PORT,
     whole,
 )
+from openflow.flow_rows import Fields, Row, flows_of
 from openflow.packet import ACK, RST, SYN, SYN_ACK
 from openflow.values import (
     FROM_NOWHERE,
@@ -123,8 +124,9 @@ def known_reply_actions() -> tuple[Action, ...]:
         set_field("eth_src", VIP_MAC),
         Move(CLIENT_MAC, whole("eth_dst")),
         Move(CLIENT_PORT, OUT_PORT),
+        SetField(PORT_KNOWN, 1),
         FROM_NOWHERE,
-        Goto(tables.OUTPUT.number),
+        Goto(tables.DESTINATION.number),
     )
 
 
@@ -134,7 +136,7 @@ def _unknown_replies(family: Family, protocol: str, priority: int, **state: int 
     restored = (
         Move(family.saved, family.source),
         Move(REPLY_PORT, whole(f"{protocol}_src")),
-        Goto(tables.FORWARD.number),
+        Goto(tables.DESTINATION.number),
     )
     return [
         Row(
@@ -173,7 +175,7 @@ def _alone(front: Front, zone: int) -> tuple[Flow, ...]:
     to_vip = match(**front.from_target, **{front.family.dst: front.service.vip})
     rows = [Row(tables.CONNTRACK, 80, match(**front.from_target), as_vip(front, zone))]
     if front.service.mode == "stateless":
-        rows.append(Row(tables.CONNTRACK, 110, to_vip, (Goto(tables.FORWARD.number),)))
+        rows.append(Row(tables.CONNTRACK, 110, to_vip, (Goto(tables.DESTINATION.number),)))
     else:
         rows.append(Row(tables.CONNTRACK, 110, to_vip, as_vip_to_itself(front, zone)))
         if front.protocol == "tcp":
@@ -198,7 +200,7 @@ def _shared(fronts: Sequence[Front], zone: int) -> tuple[Flow, ...]:
     for vip in dict.fromkeys(front.service.vip for front in fronts):
         to_vip = match(**oldest.from_target, **{oldest.family.dst: vip})
         rows.append(Row(tables.CONNTRACK, 110, to_vip, (look_up,)))
-        rows.append(Row(tables.ORIGIN, 60, to_vip, (Goto(tables.FORWARD.number),)))
+        rows.append(Row(tables.ORIGIN, 60, to_vip, (Goto(tables.DESTINATION.number),)))
     if oldest.protocol == "tcp":
         forgotten = (Ct(origin_zone(zone)), *_looked_up_as_vip(oldest, zone))
         rows.append(Row(tables.CONNTRACK, 90, _begins(oldest), forgotten))
@@ -243,7 +245,7 @@ def as_vip(front: Front, zone: int, port: Sequence[Action] = ()) -> tuple[Action
         return (
             set_field("eth_src", VIP_MAC),
             *_vip_source(front, port),
-            Goto(tables.FORWARD.number),
+            Goto(tables.DESTINATION.number),
         )
     return (
         *_source_saved(front),
@@ -292,5 +294,5 @@ def _looked_up_as_vip(front: Front, zone: int) -> tuple[Action, ...]:
         Ct(zone),
         set_field(destination, front.container.address),
         set_field(port, front.target),
-        Goto(tables.FORWARD.number),
+        Goto(tables.DESTINATION.number),
     )

@@ -15,10 +15,11 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
 from nib.fields import MAX_NUMBER
-from nib.intent import Container, Intent, Service
+from nib.intent import Container, Service
 from nib.mirror import Lookups, Mirror, RowChange
 from nib.observed import Connections, Demand
-from nib.records import ABOUT_CONTAINER, Global, Key, Record
+from nib.qos import LinkRate, Policy, QosClass
+from nib.records import ABOUT_CONTAINER, INTENT, Global, Intent, Key, Record
 
 R = TypeVar("R", bound=Record)
 
@@ -43,18 +44,18 @@ class Draft(Lookups):
     def put(self, record: R) -> R:
         """Insert or replace the record of this key, and return it as it will be stored.
 
-        A service or container keeps the number it has; a new one with number 0 is allotted one.
-        Its `generation` is stamped. A put that changes nothing else is a no-op and returns what is
-        there; one that only renews a lease is stored, and is no new generation. Raises NotFound for
-        a container whose service does not exist, TypeError for Global.
+        Intent keeps the number it has; new intent with number 0 is allotted one. Its `generation`
+        is stamped. A put that changes nothing else is a no-op and returns what is there; one that
+        only renews a lease is stored, and is no new generation. Raises NotFound for a container
+        whose service does not exist, TypeError for Global.
         """
         if isinstance(record, Global):
             raise TypeError("the Global row is kept by the database room itself")
         if isinstance(record, Container):
             self.need(Service, record.service)
         old = self.get(type(record), record.key)
-        if isinstance(record, Service | Container):
-            return cast(R, self._put_intent(cast("Intent | None", old), record))
+        if isinstance(record, INTENT):
+            return cast(R, self._put_intent(cast("Intent | None", old), cast(Intent, record)))
         if old != record:
             self._apply(RowChange(old, record))
         return record
@@ -66,7 +67,7 @@ class Draft(Lookups):
             raise TypeError("the Global row is kept by the database room itself")
         self._forget_what_was_said(type(old), key)
         self._apply(RowChange(old, None))
-        if isinstance(old, Service | Container):
+        if isinstance(old, INTENT):
             self._bump()
         return old
 
@@ -114,7 +115,7 @@ class Draft(Lookups):
 
     def _put_intent(self, old: Intent | None, record: Intent) -> Intent:
         if old is not None:
-            record = replace(record, number=old.number)
+            record = _with_number(record, _number(old))
             if _is_same(old, record):
                 return old
             if _is_renewal(old, record):
@@ -123,8 +124,8 @@ class Draft(Lookups):
                 return record
         else:
             self._forget_what_was_said(type(record), record.key)
-            if record.number == 0:
-                record = replace(record, number=self._allot())
+            if _number(record) == 0:
+                record = _with_number(record, self._allot(record))
         record = replace(record, generation=self._next_generation)
         self._apply(RowChange(old, record))
         self._bump()
@@ -136,16 +137,33 @@ class Draft(Lookups):
             said = self.get(about, key)
             if said is not None:
                 self._apply(RowChange(said, None))
-        if kind is Container:
-            for counted in self.connections_of(*cast("tuple[str, str]", key)):
-                self._apply(RowChange(counted, None))
+        for row in self._listed_about(kind, key):
+            self._apply(RowChange(row, None))
 
-    def _allot(self) -> int:
+    def _listed_about(self, kind: type[Any], key: Key) -> tuple[Record, ...]:
+        """The rows about one of this kind that are several, one a switch."""
+        if kind is Container:
+            return self.connections_of(*cast("tuple[str, str]", key))
+        if kind is Policy:
+            name = cast(str, key)
+            return (*self.shares_of(name), *self.policy_connections(name))
+        return ()
+
+    def _allot(self, record: Intent) -> int:
+        if isinstance(record, Policy):
+            return self._allot_policy()
         row = self.need(Global, ())
         number = row.next_number
         while self.service_numbered(number) or self.container_numbered(number):
             number = _successor(number)
         self._apply(RowChange(row, replace(row, next_number=_successor(number))))
+        return number
+
+    def _allot_policy(self) -> int:
+        """The smallest that is free: switches have room for a few thousand meters of ours."""
+        number = 1
+        while self.policy_numbered(number):
+            number += 1
         return number
 
     def _bump(self) -> None:
@@ -156,6 +174,17 @@ class Draft(Lookups):
     def _apply(self, change: RowChange) -> None:
         self._mirror.apply(change)
         self._log.append(change)
+
+
+def _number(record: Intent) -> int | None:
+    """What stands for it in switches; 0: not allotted yet; None: nothing does."""
+    return None if isinstance(record, QosClass | LinkRate) else record.number
+
+
+def _with_number(record: Intent, number: int | None) -> Intent:
+    if isinstance(record, QosClass | LinkRate):
+        return record
+    return replace(record, number=number)  # type: ignore[arg-type]
 
 
 def _successor(number: int) -> int:
@@ -171,8 +200,9 @@ def _is_count(change: RowChange) -> bool:
 
 
 def _is_same(old: Record | None, new: Record | None) -> bool:
-    if isinstance(old, Service | Container) and isinstance(new, Service | Container):
-        return old == replace(new, generation=old.generation)
+    if isinstance(old, INTENT) and isinstance(new, INTENT):
+        before, after = cast(Intent, old), cast(Intent, new)
+        return before == replace(after, generation=before.generation)
     return old == new
 
 

@@ -7,7 +7,6 @@ service; turning that name into a row reference is the writer's business.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from nib.errors import FieldError
 from nib.fields import (
@@ -218,6 +217,3 @@ class Container:
     def key(self) -> tuple[str, str]:
         """(service name, container id)."""
         return (self.service, self.id)
-
-
-Intent: TypeAlias = Service | Container

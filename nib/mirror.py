@@ -17,7 +17,8 @@ from typing import Any, TypeAlias, TypeVar, cast
 from nib.errors import NotFound
 from nib.intent import Container, Service
 from nib.observed import Connections
-from nib.records import RECORD_CLASSES, Global, Key, LocalSlots, Record
+from nib.qos import Policy, PolicyConnections, PolicyShare
+from nib.records import INTENT, RECORD_CLASSES, Global, Key, LocalSlots, Record
 from nib.topology import Host, Link, Port
 
 R = TypeVar("R", bound=Record)
@@ -55,8 +56,8 @@ class RowChange:
 
     @property
     def is_intent(self) -> bool:
-        """Whether a service or container is changed."""
-        return self.kind in (Service, Container)
+        """Whether it is intent that is changed."""
+        return self.kind in INTENT
 
     @property
     def inverse(self) -> RowChange:
@@ -95,6 +96,11 @@ _INDEXES: Mapping[str, _Index] = {
     "host by address": _Index(Host, lambda h: h.addresses),
     "host by port": _one_value(Host, lambda h: (h.switch, h.port)),
     "connections by container": _one_value(Connections, lambda c: (c.service, c.container)),
+    "policy by ends": _one_value(Policy, lambda p: p.ends),
+    "policy by service": _Index(Policy, lambda p: {end for end in p.ends if end}),
+    "policy by number": _one_value(Policy, lambda p: p.number),
+    "share by policy": _one_value(PolicyShare, lambda s: s.policy),
+    "connections by policy": _one_value(PolicyConnections, lambda c: c.policy),
     "local slots by service": _one_value(LocalSlots, lambda s: s.service),
 }
 _INDEXES_OF: Mapping[
@@ -249,6 +255,26 @@ class Lookups:
     def local_slots_of(self, service: str) -> tuple[LocalSlots, ...]:
         """The slots of a service for the clients of each switch."""
         return self._listed(LocalSlots, "local slots by service", service)
+
+    def policy_between(self, source: str | None, destination: str | None) -> Policy | None:
+        """The policy with just these ends (should be one)."""
+        return self._one(Policy, "policy by ends", (source, destination))
+
+    def policies_of(self, service: str) -> tuple[Policy, ...]:
+        """Every policy that names this service as its source or destination."""
+        return self._listed(Policy, "policy by service", service)
+
+    def shares_of(self, policy: str) -> tuple[PolicyShare, ...]:
+        """What every switch lets through of a policy."""
+        return self._listed(PolicyShare, "share by policy", policy)
+
+    def policy_connections(self, policy: str) -> tuple[PolicyConnections, ...]:
+        """The open connections of a policy, by every switch that they came in at."""
+        return self._listed(PolicyConnections, "connections by policy", policy)
+
+    def policy_numbered(self, number: int) -> Policy | None:
+        """The policy with this number."""
+        return self._one(Policy, "policy by number", number)
 
     def _listed(self, kind: type[R], index: str, value: Hashable) -> tuple[R, ...]:  # noqa: ARG002
         found = self._store.indexes[index].get(value)

@@ -1,19 +1,22 @@
 """The rows of the state database as frozen, checked values.
 
 Owns: the list of all record classes, and those of the database itself and of the controller's
-decisions; `nib.intent`, `nib.topology` and `nib.observed` have the others. Each is frozen, checked
-and has its natural key. One role writes each:
+decisions; `nib.intent`, `nib.qos`, `nib.topology` and `nib.observed` have the others. Each is
+frozen, checked and has its natural key. One role writes each:
 
     Global, Service, Container                intent: written by REST
+    Class, Policy, Link_Rate                  likewise
     Switch, Port, Link, Host, Leader          written by the leading controller
-    Slot_Table, Local_Slots                   likewise
+    Slot_Table, Local_Slots, Policy_Share     likewise
     Ejected, Demand                           likewise
     Report                                    what containers and gateways report to REST
     Health                                    seen by the node agent of the container's switch
-    Connections                               seen by the node agent of the clients' switch
+    Connections, Policy_Connections           seen by the node agent of the clients' switch
+    Port_QoS                                  done by the node agent of the port's switch
     Audit                                     REST raises `requested`, the controller the rest
 
-The rows about a container (Report, Health, Connections, Ejected) go when the container goes.
+The rows about a container (Report, Health, Connections, Ejected) go when the container goes, those
+about a policy (Policy_Share, Policy_Connections) when the policy goes.
 
 Must not know: OVSDB, row references, or what anyone does with a record.
 """
@@ -36,6 +39,7 @@ from nib.fields import (
 )
 from nib.intent import Container, Service
 from nib.observed import Connections, Demand, Ejected, Health, Report
+from nib.qos import LinkRate, Policy, PolicyConnections, PolicyShare, PortQos, QosClass
 from nib.topology import Host, Link, Port, Switch
 
 MAX_PREDECESSORS = 100
@@ -161,11 +165,15 @@ class Audit:
         return self.switch
 
 
+AboutPolicy: TypeAlias = PolicyShare | PolicyConnections
 AboutContainer: TypeAlias = Report | Health | Connections | Ejected
 Record: TypeAlias = (
     Global
     | Service
     | Container
+    | QosClass
+    | Policy
+    | LinkRate
     | SlotTable
     | LocalSlots
     | Switch
@@ -176,7 +184,17 @@ Record: TypeAlias = (
     | Audit
     | AboutContainer
     | Demand
+    | AboutPolicy
+    | PortQos
 )
+
+Intent: TypeAlias = Service | Container | QosClass | Policy | LinkRate
+
+# What people ask for; every change of it is a generation.
+INTENT: tuple[type[Record], ...] = (Service, Container, QosClass, Policy, LinkRate)
+
+# Rows about one policy; they go when it goes.
+ABOUT_POLICY: tuple[type[AboutPolicy], ...] = (PolicyShare, PolicyConnections)
 
 # Rows about one container; they go when it goes.
 ABOUT_CONTAINER: tuple[type[AboutContainer], ...] = (Report, Health, Connections, Ejected)
@@ -186,6 +204,9 @@ RECORD_CLASSES: tuple[type[Record], ...] = (
     Global,
     Service,
     Container,
+    QosClass,
+    Policy,
+    LinkRate,
     SlotTable,
     LocalSlots,
     Switch,
@@ -196,6 +217,8 @@ RECORD_CLASSES: tuple[type[Record], ...] = (
     Audit,
     *ABOUT_CONTAINER,
     Demand,
+    *ABOUT_POLICY,
+    PortQos,
 )
 
 

@@ -21,6 +21,7 @@ from nib.errors import FieldError
 from nib.intent import Container, Service
 from nib.observed import Connections, Demand, Ejected, Health, Report
 from nib.policy import Canary, Ejection, HealthCheck, policy_text, read_extra_ports, read_policy
+from nib.qos import LinkRate, Policy, PolicyConnections, PolicyShare, PortQos, QosClass
 from nib.records import RECORD_CLASSES, Audit, Global, Leader, LocalSlots, Record, SlotTable
 from nib.topology import Host, Link, Port, Switch
 
@@ -62,6 +63,9 @@ LAYOUTS: Mapping[type[Record], Layout] = {
         _layout(Global, "Global"),
         _layout(Service, "Service", "name"),
         _layout(Container, "Container", "service", "id"),
+        _layout(QosClass, "Class", "name"),
+        _layout(Policy, "Policy", "name"),
+        _layout(LinkRate, "Link_Rate", "switch", "port"),
         _layout(SlotTable, "Slot_Table", "service"),
         _layout(LocalSlots, "Local_Slots", "service", "switch"),
         _layout(Switch, "Switch", "dpid"),
@@ -75,6 +79,9 @@ LAYOUTS: Mapping[type[Record], Layout] = {
         _layout(Connections, "Connections", "service", "container", "switch"),
         _layout(Ejected, "Ejected", "service", "container"),
         _layout(Demand, "Demand", "service"),
+        _layout(PolicyShare, "Policy_Share", "policy", "switch"),
+        _layout(PolicyConnections, "Policy_Connections", "policy", "switch"),
+        _layout(PortQos, "Port_QoS", "switch", "port"),
     )
 }
 KINDS: Mapping[str, type[Record]] = {LAYOUTS[kind].table: kind for kind in RECORD_CLASSES}

@@ -41,6 +41,9 @@ class Kind(IntEnum):
     CONTAINER = 4  # object: the container's number
     STATION = 5  # a host, container or other machine; object: the last 32 bits of its MAC address
     PORT = 6  # a port of the switch; object: its number
+    POLICY = 7  # object: the policy's number
+    CLASS = 8  # a QoS class; object: its number
+    MEMBER = 9  # an address of services that policies name; object: its last 32 bits
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,18 +218,27 @@ def whole(name: str) -> Subfield:
 #                              in table empty: the number of the service
 # reg1[0..15]   OUT_PORT       OpenFlow port number that the packet leaves by
 # reg1[16]      HAIRPIN        1: a container answers its own connection to a VIP
+# reg1[17]      PORT_KNOWN     1: OUT_PORT holds the port already when the packet is forwarded
 # reg2          REPLY_SOURCE   a container's own IPv4 address, kept while its reply is looked up
 # reg3[0..15]   REPLY_PORT     a container's own port, kept likewise
 # reg3[16..31]  ASKING_PORT    a client's port, kept while its address alone chooses a slot
 # reg4..reg7    REPLY_SOURCE6  a container's own IPv6 address (xxreg1 spans these four)
+# reg8          SOURCE_SERVICE number of the service that the packet comes from; 0: it came through
+#               the fabric, or no policy needs to know
+# reg9          TARGET_SERVICE number of the service that it goes to; 0: none that a policy names
+# reg10[0..7]   CLASS          number of its QoS class; 0: it came through the fabric
 # ---------------------------------------------------------------------------------------------
 ENDPOINT: Final = Subfield("reg0", 0, 32, "endpoint")
 OUT_PORT: Final = Subfield("reg1", 0, 16, "out_port")
 HAIRPIN: Final = Subfield("reg1", 16, 1, "hairpin")
+PORT_KNOWN: Final = Subfield("reg1", 17, 1, "port_known")
 REPLY_SOURCE: Final = Subfield("reg2", 0, 32, "reply_source")
 REPLY_PORT: Final = Subfield("reg3", 0, 16, "reply_port")
 ASKING_PORT: Final = Subfield("reg3", 16, 16, "asking_port")
 REPLY_SOURCE6: Final = Subfield("xxreg1", 0, 128, "reply_source6")
+SOURCE_SERVICE: Final = Subfield("reg8", 0, 32, "source_service")
+TARGET_SERVICE: Final = Subfield("reg9", 0, 32, "target_service")
+CLASS: Final = Subfield("reg10", 0, 8, "class")
 
 
 # What conntrack remembers of a connection between a client and a VIP (a switch's own zone):
@@ -256,10 +265,14 @@ NAMED: Final = (
     ENDPOINT,
     OUT_PORT,
     HAIRPIN,
+    PORT_KNOWN,
     REPLY_SOURCE,
     REPLY_PORT,
     ASKING_PORT,
     REPLY_SOURCE6,
+    SOURCE_SERVICE,
+    TARGET_SERVICE,
+    CLASS,
     CLIENT_MAC,
     CLIENT_PORT,
     ORIGIN_PORT,

@@ -34,7 +34,7 @@ ARRIVE: Final = Table(
     "arrive",
     "ryu_apps.forwarding",
     "tells packets that have come through the fabric to their switch from those passing by",
-    "forward",
+    "mark",
 )
 LEARN: Final = Table(
     8,
@@ -54,19 +54,26 @@ ARP: Final = Table(
 ADVERTISE: Final = Table(
     15, "advertise", "gateway_lb.neighbours", "completes a neighbour advertisement", DROP
 )
+SOURCE: Final = Table(
+    18,
+    "source",
+    "qos.pipeline",
+    "notes the service that a packet comes from, at the edge port that it comes in by",
+    "conntrack",
+)
 CONNTRACK: Final = Table(
     20,
     "conntrack",
     "gateway_lb.pipeline",
     "sends packets to a VIP, and replies of containers restored to it, through conntrack",
-    "forward",
+    "destination",
 )
 ORIGIN: Final = Table(
     25,
     "origin",
     "gateway_lb.replies",
     "restores replies of a container port that stands behind several ports of VIPs",
-    "forward",
+    "destination",
 )
 SERVICE: Final = Table(
     30,
@@ -106,6 +113,34 @@ REPLY: Final = Table(
     "passes replies that conntrack knows; restores the source of those it does not",
     DROP,
 )
+DESTINATION: Final = Table(
+    70,
+    "destination",
+    "qos.pipeline",
+    "notes the service that a packet goes to",
+    "police",
+)
+POLICE: Final = Table(
+    75,
+    "police",
+    "qos.pipeline",
+    "finds the policy of a packet, which gives it its class, and meters its bits",
+    "mark",
+)
+PACE: Final = Table(
+    78,
+    "pace",
+    "qos.pipeline",
+    "meters the packets of policies that limit bits and packets",
+    "mark",
+)
+MARK: Final = Table(
+    80,
+    "mark",
+    "qos.pipeline",
+    "marks a packet with the DSCP of its class, and chooses the queue of its class",
+    "forward",
+)
 FORWARD: Final = Table(
     90,
     "forward",
@@ -122,6 +157,7 @@ PIPELINE: Final = (
     LEARN,
     ARP,
     ADVERTISE,
+    SOURCE,
     CONNTRACK,
     ORIGIN,
     SERVICE,
@@ -130,6 +166,10 @@ PIPELINE: Final = (
     EMPTY,
     ENDPOINT,
     REPLY,
+    DESTINATION,
+    POLICE,
+    PACE,
+    MARK,
     FORWARD,
     OUTPUT,
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from gateway_lb.families import address_number
+from openflow.families import address_number
 from nib.errors import FieldError
 from nib.intent import Container, Service
 from nib.mirror import Lookups

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_lb import neighbours
-from gateway_lb.flow_rows import Row, flows_of
 from nib.fields import is_ipv6
 from openflow import tables
 from openflow.cookies import METER_IDS, ROUTE_IDS, Cookie, Kind
@@ -28,8 +27,10 @@ from openflow.fields import (
     ND_ADVERTISEMENT,
     ND_SOLICITATION,
     OUT_PORT,
+    PORT_KNOWN,
     PROTO_ICMPV6,
 )
+from openflow.flow_rows import Row, flows_of
 from openflow.values import (
     CONTROLLER,
     Action,
@@ -80,17 +81,19 @@ def base_rules(database: int = 0) -> Rules:
     learn = Goto(tables.LEARN.number)
     told = (ApplyMeter(PROBE_METER), Output(CONTROLLER))
     asked = (ApplyMeter(ASK_METER), Output(CONTROLLER))
-    conntrack = Goto(tables.CONNTRACK.number)
+    source = Goto(tables.SOURCE.number)
     group_bit = match(eth_dst=(_GROUP_BIT, _GROUP_BIT))
+    port_known = match(reg1=(1 << PORT_KNOWN.start, 1 << PORT_KNOWN.start))
     marker = _flow(tables.CLASSIFY, 0, match(), *_miss(tables.CLASSIFY), number=database)
     flows = (
         _flow(tables.CLASSIFY, 200, match(eth_type=ETH_LLDP), *told),
         _flow(tables.CLASSIFY, 110, _SOLICITATIONS, learn),
         _flow(tables.CLASSIFY, 110, _ADVERTISEMENTS, learn),
         _flow(tables.CLASSIFY, 100, match(eth_type=ETH_ARP), learn),
-        _flow(tables.CLASSIFY, 100, match(eth_type=ETH_IP), conntrack),
-        _flow(tables.CLASSIFY, 100, match(eth_type=ETH_IPV6), conntrack),
+        _flow(tables.CLASSIFY, 100, match(eth_type=ETH_IP), source),
+        _flow(tables.CLASSIFY, 100, match(eth_type=ETH_IPV6), source),
         *(_flow(tables.ARP, 10, asking, *asked) for asking in _ASKING),
+        _flow(tables.FORWARD, 200, port_known, Goto(tables.OUTPUT.number)),
         _flow(tables.FORWARD, 20, group_bit),
         _flow(tables.OUTPUT, 100, match(), OutputField(OUT_PORT)),
         marker,

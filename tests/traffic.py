@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gateway_lb.families import IPV6, PROTOCOLS, Family, family_of
+from openflow.families import IPV6, PROTOCOLS, Family, family_of
 from gateway_lb.neighbours import VIP_MAC
 from nib.intent import Service
 from nib.topology import Host, Port

@@ -14,7 +14,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway_lb.families import PROTOCOLS
+from openflow.families import PROTOCOLS
 from gateway_lb.health import health_iface
 from gateway_lb.neighbours import VIP_MAC
 from gateway_lb.pipeline import group_id

@@ -164,4 +164,4 @@ def test_every_number_fits_group_ids_and_cookies(number: int) -> None:
 def test_a_container_is_forwarded_to_wherever_it_is() -> None:
     flows = service_rules(WEB, [Placed(C1), Placed(C2)], (), 1).flows
     endpoints = [flow for flow in flows if flow.table == tables.ENDPOINT.number]
-    assert {flow.actions[-1] for flow in endpoints} == {Goto(tables.FORWARD.number)}
+    assert {flow.actions[-1] for flow in endpoints} == {Goto(tables.DESTINATION.number)}

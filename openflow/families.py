@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
 from typing import Final
 
-from nib.fields import is_ipv6
 from openflow.fields import (
     ETH_IP,
     ETH_IPV6,
@@ -58,7 +57,7 @@ FAMILIES: Final = (IPV4, IPV6)
 
 def family_of(address: str) -> Family:
     """The family of a checked address."""
-    return IPV6 if is_ipv6(address) else IPV4
+    return IPV6 if ":" in address else IPV4
 
 
 def address_number(address: str) -> int:

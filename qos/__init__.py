@@ -1,0 +1,1 @@
+"""Classes, policies, guarantees and limits of traffic between services."""
