@@ -7,10 +7,12 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-# Tests that have a machine of their own, so to say, and run side by side; and those on the one Mininet.
+# Tests that have a machine of their own, so to say, and run side by side; and those on the one
+# Mininet, or with traffic that is measured.
 PURE := tests/unit tests/property tests/golden
-APART := tests/nib tests/switch --ignore-glob='*/test_topologies*'
-ON_MININET := $(wildcard tests/switch/test_topologies*.py) tests/acceptance tests/fabric
+APART := tests/nib tests/switch --ignore-glob='*/test_topologies*' --ignore-glob='*/test_dpdk*'
+ON_MININET := $(wildcard tests/switch/test_topologies*.py tests/switch/test_dpdk*.py) \
+  tests/acceptance tests/fabric
 
 # With this set, a test that cannot run (no root, no Open vSwitch) fails instead of being skipped.
 ON_SWITCHES := PREWIRE_REQUIRE_SWITCH_TESTS=1

@@ -16,7 +16,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import apply_latency, gateway, inflight, reports, restart, shares, sustained
+from benchmarks import (
+    allocation,
+    apply_latency,
+    gateway,
+    inflight,
+    meters,
+    qos_guarantee,
+    qos_limits,
+    reports,
+    restart,
+    shares,
+    sustained,
+)
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, machine
 from nib.errors import NibError
@@ -31,6 +43,11 @@ PARTS: Final[dict[str, Callable[[int | None, int | None], Outcome]]] = {
     "reports": reports.measure,
     "apply": apply_latency.measure,
     "restart": restart.measure,
+    "meters": meters.measure,
+    "allocation": allocation.measure,
+    "limits": qos_limits.measure,
+    "guarantee": qos_guarantee.measure,
+    "guarantee-dpdk": qos_guarantee.measure_dpdk,
 }
 _EXPECTED: Final = (
     BenchmarkFailed,

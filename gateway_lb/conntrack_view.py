@@ -31,7 +31,7 @@ SECOND_MS: Final = 1000
 # tcp,orig=(...),reply=(...),id=0,zone=5,status=0,mark=7,labels=0x1,protoinfo=(state_orig=...,
 # state_reply=...,...); mark and labels are left out where they are 0.
 _LINE: Final = re.compile(
-    rb"(\w+),orig=\([^)]*\),reply=\([^)]*\)"
+    rb"(\w+),orig=\((?:src=([^,)]*))?[^)]*\),reply=\([^)]*\)"
     rb"(?:,id=\d+)?(?:,zone=(\d+))?(?:,status=[\w|]+)?(?:,timeout=\d+)?(?:,mark=(\d+))?"
     rb"(?:,labels=0x[0-9a-f]+)?(?:,[^=()]+=[^=(),]+)*"
     rb"(?:,protoinfo=\(state_orig=(\w+),state_reply=(\w+)[^)]*\))?[^\n]*"
@@ -50,9 +50,15 @@ class _Use(Enum):
 
 @dataclass(slots=True)
 class Tally:
-    """Counts lines as they come. unknown: lines that were not understood."""
+    """Counts lines as they come. unknown: lines that were not understood.
 
+    sources: TCP connections that were answered, by zone, mark and the client's address, of the
+    marks in `told_apart`. One that was never let through is not answered.
+    """
+
+    told_apart: frozenset[int] = frozenset()
     counts: Counter[tuple[int, int]] = field(default_factory=Counter)
+    sources: Counter[tuple[int, int, str]] = field(default_factory=Counter)
     unknown: int = 0
 
     def add(self, lines: Iterable[bytes]) -> None:
@@ -62,10 +68,13 @@ class Tally:
             if found is None:
                 self.unknown += bool(line.strip())
                 continue
-            protocol, zone, mark, near, far = found.groups()
+            protocol, client, zone, mark, near, far = found.groups()
             if not zone or not mark or (protocol == b"tcp" and _is_over(near, far)):
                 continue
-            self.counts[int(zone), int(mark)] += 1
+            place = int(zone), int(mark)
+            self.counts[place] += 1
+            if place[1] in self.told_apart and client and far and far != _NEVER:
+                self.sources[*place, client.decode("ascii", "replace")] += 1
 
 
 def due_rows(

@@ -17,8 +17,8 @@ from gateway_lb.answers import (
     container_list,
     container_out,
 )
-from gateway_lb.committing import Wait, commit, now_ms, put_responses, status_of
 from gateway_lb.models import ContainerIn
+from nib.committing import Wait, commit, now_ms, put_responses, status_of
 from nib.database import Nib
 from nib.intent import Container, Service
 

@@ -85,11 +85,7 @@ def _check_vip(service: Service, view: Lookups) -> None:
     for vip, port, protocol in service.fronts:
         taken = view.service_at(vip, port, protocol)
         if taken is not None and taken.name != service.name:
-            raise Conflict(
-                "vip" if (port, protocol) == (service.port, service.protocol) else "extra_ports",
-                f"service {taken.name} has {protocol} {vip}:{port} already",
-                "choose another VIP or port, or delete that service",
-            )
+            raise front_taken(service, (vip, port, protocol), taken.name)
     holders = view.containers_at(service.vip)
     if holders:
         raise Conflict(
@@ -97,6 +93,16 @@ def _check_vip(service: Service, view: Lookups) -> None:
             f"{service.vip} is the address of container {'/'.join(holders[0].key)}",
             "choose an address that no container has",
         )
+
+
+def front_taken(service: Service, front: Endpoint, other: str) -> Conflict:
+    """What is wrong where a VIP, port and protocol of a service are another's already."""
+    vip, port, protocol = front
+    return Conflict(
+        "vip" if (port, protocol) == (service.port, service.protocol) else "extra_ports",
+        f"service {other} has {protocol} {vip}:{port} already",
+        "choose another VIP or port, or delete that service",
+    )
 
 
 def _check_address(container: Container, view: Lookups) -> None:

@@ -12,27 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
 from gateway_lb import lifecycle
 from gateway_lb.contradictions import check_container, check_service
-from gateway_lb.placement import port_called, switch_called
 from gateway_lb.slots import MAX_CONTAINERS
 from nib.draft import Draft
 from nib.errors import Conflict, FieldError
 from nib.intent import Container, Service
 from nib.mirror import Lookups
+from nib.places import port_called, switch_called
+from nib.stored import Stored
 from nib.topology import Port
-
-R = TypeVar("R", bound=Service | Container)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored(Generic[R]):
-    """What a put stored, and whether it was not there before."""
-
-    record: R
-    created: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +53,7 @@ def put_service(service: Service, now_ms: int = 0) -> Callable[[Draft], Stored[S
 
     def change(draft: Draft) -> Stored[Service]:
         known = draft.get(Service, service.name)
-        wanted = _canary_started(service, known, now_ms)
+        wanted = canary_started(service, known, now_ms)
         check_service(wanted, draft)
         return Stored(draft.put(wanted), created=known is None)
 
@@ -203,7 +193,7 @@ def _known_iface(iface_id: str, view: Lookups) -> Port:
     return port
 
 
-def _canary_started(service: Service, known: Service | None, now_ms: int) -> Service:
+def canary_started(service: Service, known: Service | None, now_ms: int) -> Service:
     """The service with the time at which its canary began: kept while the canary is the same."""
     if service.canary is None:
         return service

@@ -137,7 +137,8 @@ class ServiceIn(_In):
 
     def record(self, name: str) -> Service:
         """The service's row. FieldError names what is not allowed."""
-        given = self.model_dump(exclude={"extra_ports", "health", "ejection", "canary"})
+        parts = {"extra_ports", "health", "ejection", "canary"}
+        given = self.model_dump(exclude=parts | {"name"})
         return Service(
             name,
             **given,

@@ -41,6 +41,9 @@ def switches_behind(view: Lookups, generation: int) -> list[Switch]:
 
 async def applied(nib: Nib, generation: int, timeout_s: float) -> None:
     """Return when all switches acknowledged the generation; NotApplied after `timeout_s`."""
+    with nib.view() as view:
+        if not switches_behind(view, generation):
+            return
     future = nib.when(lambda view: not switches_behind(view, generation))
     try:
         await asyncio.wait_for(asyncio.wrap_future(future), timeout_s)

@@ -151,19 +151,12 @@ class Draft(Lookups):
 
     def _allot(self, record: Intent) -> int:
         if isinstance(record, Policy):
-            return self._allot_policy()
+            return self.free_policy_number()
         row = self.need(Global, ())
         number = row.next_number
         while self.service_numbered(number) or self.container_numbered(number):
             number = _successor(number)
         self._apply(RowChange(row, replace(row, next_number=_successor(number))))
-        return number
-
-    def _allot_policy(self) -> int:
-        """The smallest that is free: switches have room for a few thousand meters of ours."""
-        number = 1
-        while self.policy_numbered(number):
-            number += 1
         return number
 
     def _bump(self) -> None:

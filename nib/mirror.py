@@ -10,6 +10,7 @@ changes is half made two may have it, and the one with the smallest key is retur
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
@@ -275,6 +276,11 @@ class Lookups:
     def policy_numbered(self, number: int) -> Policy | None:
         """The policy with this number."""
         return self._one(Policy, "policy by number", number)
+
+    def free_policy_number(self) -> int:
+        """The smallest that no policy has: switches have room for a few thousand meters of ours."""
+        taken = self._store.indexes["policy by number"]
+        return next(number for number in itertools.count(1) if number not in taken)
 
     def _listed(self, kind: type[R], index: str, value: Hashable) -> tuple[R, ...]:  # noqa: ARG002
         found = self._store.indexes[index].get(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway_lb.committing import commit
+from nib.committing import commit
 from nib.database import Nib
 from nib.draft import Draft
 from nib.errors import FieldError

@@ -2,7 +2,7 @@
 
 Processes (`up`, `controller`, `api`), the database (`db`), and everything else through the REST
 server. Exit codes: 0 done; 1 refused or failed, with one line on standard error; 2 wrong usage;
-3 `diff` found differences.
+3 `diff` or `plan` found differences, or `doctor` faults.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from typing import Annotated, Final
 import typer
 
 from nib.errors import NibError, NibUnavailable
-from prewire import __version__, db_commands, object_commands, process_commands, show, tls_commands
+from prewire import (
+    __version__,
+    db_commands,
+    doctor_commands,
+    object_commands,
+    process_commands,
+    show,
+    tls_commands,
+)
 from prewire.errors import CommandFailed
 from topologies.errors import NetworkError
 
@@ -29,6 +37,7 @@ app = typer.Typer(
 )
 process_commands.add(app)
 object_commands.add(app)
+app.command()(doctor_commands.doctor)
 app.add_typer(db_commands.app, name="db")
 app.add_typer(tls_commands.app, name="tls")
 

@@ -53,7 +53,7 @@ class Client:
             )
         if answer.is_success:
             return said
-        raise RequestFailed(f"{said.get('field')}: {said.get('detail')}; {said.get('remedy')}")
+        raise RequestFailed(_told(said))
 
     def _failure(self, error: httpx.TransportError) -> str:
         """What happened, and the remedy."""
@@ -64,6 +64,13 @@ class Client:
         is_cut = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError)
         remedy = _UNENCRYPTED if is_cut and self._url.startswith("http:") else _REMEDY
         return f"no answer from {self._url} ({error}); {remedy}"
+
+
+def _told(problem: dict[str, Any]) -> str:
+    """A problem in a line; several fields at fault in one each."""
+    faults = problem.get("errors") or [{**problem, "message": problem.get("detail")}]
+    lines = [f"{each.get('field')}: {each.get('message')}; {each.get('remedy')}" for each in faults]
+    return "\n".join(lines)
 
 
 def authority(tls: TlsFiles | None) -> ssl.SSLContext | bool:

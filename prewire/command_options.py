@@ -5,6 +5,7 @@ Must not know: which commands there are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
@@ -16,6 +17,9 @@ from nib.fields import check_name
 from prewire import settings, show
 from prewire.client import Client
 from prewire.show import Output
+from qos.rates import read_rate
+
+_NUMBER: Final = re.compile(r"[0-9]{1,20}")
 
 Api = Annotated[
     str | None, typer.Option("--api", envvar="PREWIRE_API", help="The REST server's URL.")
@@ -28,6 +32,8 @@ MaxConnections = Annotated[int | None, typer.Option(help="Connections at a time,
 AnySwitch = Annotated[
     str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: all]")
 ]
+
+DIFFERENCES: Final = 3  # exit code of a command that found some
 
 NO_SWITCH: Final = "no switch has connected: ovs-vsctl set-controller BRIDGE tcp:CONTROLLER:6653"
 
@@ -82,6 +88,19 @@ def whole_seconds(text: str) -> int:
 def time_option(parser: Callable[[str], float], meaning: str) -> Any:
     """An option that takes a duration; parser: one of the three above."""
     return typer.Option(parser=parser, metavar="TIME", help=meaning)
+
+
+def bits_a_second(text: str) -> int:
+    """A rate from text as in 10M, 1.5Gbps or 10000000; wrong usage for other text."""
+    try:
+        return read_rate(int(text) if _NUMBER.fullmatch(text) else text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def rate_option(name: str, meaning: str) -> Any:
+    """An option of this name that takes a rate."""
+    return typer.Option(name, parser=bits_a_second, metavar="RATE", help=meaning)
 
 
 def print_rows(value: Any, form: Output, columns: dict[str, str]) -> None:

@@ -10,16 +10,29 @@ Must not know: the flows of a unit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.topology import Host
 from openflow import cookies
 from openflow.cookies import Kind
-from openflow.fields import CT_MARK, ENDPOINT, FIELDS, IPV4, IPV6, MAC
+from openflow.fields import (
+    CT_MARK,
+    ENDPOINT,
+    FIELDS,
+    IPV4,
+    IPV6,
+    MAC,
+    SOURCE_SERVICE,
+    TARGET_SERVICE,
+)
 from openflow.packet import Packet
 from openflow.values import Flow
-from ryu_apps.units import BASE, PORTS, ROUTES, Unit, all_units
+from ryu_apps.units import BASE, CLASSES, PORTS, ROUTES, Unit, all_units
+
+# Fields of flows whose values are numbers of services or containers.
+_NUMBERED: Final = {each.field for each in (ENDPOINT, CT_MARK, SOURCE_SERVICE, TARGET_SERVICE)}
 
 
 def units_of_packet(packet: Packet, view: Lookups) -> set[Unit]:
@@ -30,7 +43,7 @@ def units_of_packet(packet: Packet, view: Lookups) -> set[Unit]:
 def units_of_flow(flow: Flow, view: Lookups) -> set[Unit]:
     """All units that can have a flow of this key."""
     fields = [(entry.field, entry.value) for entry in flow.match.entries]
-    numbers = [value for field, value in fields if field in (ENDPOINT.field, CT_MARK.field)]
+    numbers = [value for field, value in fields if field in _NUMBERED]
     cookie = cookies.read(flow.cookie)
     if cookie is not None and cookie.kind in (Kind.SERVICE, Kind.CONTAINER):
         numbers.append(cookie.number)
@@ -47,7 +60,16 @@ def _units(named: set[str], services: Iterable[str], view: Lookups) -> set[Unit]
     units |= {Unit("vip", address) for address in named | {service.vip for service in met}}
     units |= {Unit("host", address) for address in addresses}
     units |= {Unit("station", mac) for mac in named | macs}
-    return {BASE, PORTS, ROUTES} | (units & all_units(view))
+    units |= {Unit("member", address) for address in addresses}
+    units |= {Unit("policy", name) for name in _policies(met, addresses, view)}
+    return {BASE, PORTS, ROUTES, CLASSES} | (units & all_units(view))
+
+
+def _policies(met: Iterable[Service], addresses: Iterable[str], view: Lookups) -> set[str]:
+    """Those of these services, and of all that a container at these addresses is of."""
+    names = {service.name for service in met}
+    names |= {each.service for address in addresses for each in view.containers_at(address)}
+    return {policy.name for name in names for policy in view.policies_of(name)}
 
 
 def _services(named: set[str], known: Iterable[str], view: Lookups) -> list[Service]:

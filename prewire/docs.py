@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from prewire import docs_example, docs_interfaces, docs_pipeline, show
+from prewire import docs_doctor, docs_example, docs_interfaces, docs_pipeline, show
 
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "docs"
@@ -26,6 +26,7 @@ FOLDER: Final = ROOT / "docs"
 # Page -> the parts it must have, in any order, and what writes each.
 PAGES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "cli.md": {"commands": docs_interfaces.commands},
+    "doctor.md": {"codes": docs_doctor.codes},
     "operations.md": {
         "settings": docs_interfaces.settings_table,
         "metrics": docs_interfaces.metrics_table,

@@ -1,4 +1,4 @@
-"""The example intent of the pipeline's page: one service, three containers, a client, two switches.
+"""The example intent of the pipeline's page: a service of three containers, a policy, two switches.
 
 Compiled as the controller compiles it, by `ryu_apps.compile`; the page shows the client's switch.
 """
@@ -11,6 +11,7 @@ from typing import Final
 from gateway_lb.lifecycle import draining
 from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
+from nib.qos import Policy, PolicyShare
 from nib.records import Global, Record
 from nib.topology import Host, Link, Port, Switch
 from openflow.cookies import GROUP_IDS
@@ -75,11 +76,17 @@ def commands() -> str:
         for each in containers()
     ]
     lines.append("prewire container delete web web-3 --drain 60")
+    lines.append("prewire policy set to-web --to web --class interactive --max 50M --max-pps 20000")
     return "```sh\n" + "\n".join(lines) + "\n```"
 
 
-def _intent() -> Iterator[Service | Container]:
+def _intent() -> Iterator[Service | Container | Policy | PolicyShare]:
     yield Service("web", "10.0.0.100", 80, "tcp", number=1)
+    yield Policy(
+        "to-web", None, "web", "interactive", max_bps=50_000_000, max_pps=20_000, number=1
+    )
+    for switch in (_HERE, _THERE):
+        yield PolicyShare("to-web", switch.dpid, 25_000_000, 10_000)
     for place in (1, 2, 3):
         name = f"web-{place}"
         container = Container(

@@ -19,11 +19,10 @@ from gateway_lb.reports import ReportDesk
 from nib.database import Nib
 from prewire import cli, rest
 from prewire.settings import Settings
+from ryu_apps.collectors import collectors
 from ryu_apps.discovery_measures import LinkMeasures, StationMeasures
 from ryu_apps.measures import Measures
 from ryu_apps.punt_measures import PuntMeasures
-from ryu_apps.readings import Readings
-from ryu_apps.states import States
 
 
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -127,7 +126,8 @@ def metrics_table() -> str:
     kinds = (Measures, LinkMeasures, StationMeasures, PuntMeasures)
     measures = [kind(registry) for kind in kinds]
     with closing(Nib("unix:/nowhere", "docs")) as nib:
-        families = [*registry.collect(), *Readings(nib).collect(), *States(nib).collect()]
+        read = (family for each in collectors(nib) for family in each.collect())
+        families = [*registry.collect(), *read]
     return _metrics(families, measures)
 
 

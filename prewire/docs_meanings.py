@@ -118,7 +118,8 @@ MEANINGS: Final[dict[tuple[str, int, Kind], str]] = {
     ),
     ("reply", 100, Kind.BASE): (
         "replies that conntrack knows. They return to the client's MAC address, by the port its "
-        "packets come in by, from the VIP's MAC address; no MAC learning is needed."
+        "packets come in by, from the VIP's MAC address; no MAC learning is needed. They too are "
+        "somebody's traffic to somebody, and pass the policies."
     ),
     ("reply", 95, Kind.BASE): (
         "packets to a VIP that conntrack finds invalid in a connection it does not know: they get "
@@ -136,6 +137,38 @@ MEANINGS: Final[dict[tuple[str, int, Kind], str]] = {
         "packets that are no reply of a VIP's connection, as when somebody talks to the "
         "container directly: they get their own source back and are forwarded as ordinary ones."
     ),
+    ("source", 60, Kind.MEMBER): (
+        "a service that shares its container's address with others, by its own port."
+    ),
+    ("source", 50, Kind.MEMBER): "the service that a container's address stands for.",
+    ("source", 10, Kind.CLASS): (
+        "everybody else: no service that a policy names. Like all flows of quality of service "
+        "it is there only while there is a policy."
+    ),
+    ("destination", 60, Kind.MEMBER): "the same of where a packet goes to, by port.",
+    ("destination", 50, Kind.MEMBER): "the same, by address.",
+    ("police", 200, Kind.CLASS): (
+        "packets that came through the fabric: they were policed where they came in, and carry "
+        "the mark of their class."
+    ),
+    ("police", 105, Kind.POLICY): "new connections of a policy that has all that it may have.",
+    ("police", 100, Kind.POLICY): (
+        "policies of a pair of services: the meter, where there is a limit, and the class."
+    ),
+    ("police", 85, Kind.POLICY): "the same of a policy of a destination.",
+    ("police", 80, Kind.POLICY): "policies of a destination, whatever the source.",
+    ("police", 65, Kind.POLICY): "the same of a policy of a source.",
+    ("police", 60, Kind.POLICY): "policies of a source, whatever the destination.",
+    ("police", 10, Kind.CLASS): "what no policy is about: the class `default`.",
+    ("pace", 100, Kind.POLICY): "the meter of packets, of a policy of a pair that limits both.",
+    ("pace", 80, Kind.POLICY): "the same of a policy of a destination.",
+    ("pace", 60, Kind.POLICY): "the same of a policy of a source.",
+    ("mark", 100, Kind.CLASS): (
+        "a class found here: its DSCP, by which other switches know it, and its queue. Whatever "
+        "mark a packet came with is overwritten."
+    ),
+    ("mark", 90, Kind.CLASS): "a class known by its DSCP: its queue.",
+    ("forward", 200, Kind.BASE): "replies, whose port conntrack remembers.",
     ("forward", 80, Kind.STATION): (
         "packets to a station: out of its port, or by the group that leads to its switch."
     ),
@@ -147,6 +180,13 @@ MEANINGS: Final[dict[tuple[str, int, Kind], str]] = {
 HOLDS: Final = {
     "endpoint": "the container's number, chosen by the group or recalled from conntrack",
     "out_port": "the OpenFlow port the packet leaves by",
+    "port_known": "1: `out_port` holds the port already, and nobody need look for it",
+    "source_service": (
+        "the number of the service that a packet comes from; 0: it came through the fabric, or "
+        "there is no policy"
+    ),
+    "target_service": "the number of the service that it goes to; 0: none that a policy names",
+    "class": "the number of its class, DSCP + 1; 0: it came through the fabric",
     "hairpin": "1: a container answers its own connection to a VIP",
     "reply_source": "a container's own IPv4 address, while its reply is looked up",
     "reply_source6": "a container's own IPv6 address, likewise",

@@ -7,7 +7,7 @@ one is an error, not a gap in the page.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from typing import Final
@@ -38,11 +38,13 @@ _SHOWN_BUCKETS: Final = 3
 _OUT: Final = "out([out of a port])"
 
 # Where ovs-ofctl prints otherwise than we write: the order of ARP fields, a port's low half, which
-# is a whole field by its older name, a conntrack mark of 0, and how much of a packet is sent on.
-_PRINTED: Final = (
+# is a whole field by its older name, a conntrack mark or register of 0, how much of a packet is
+# sent on, and a DSCP to be matched, as the byte that it is the upper part of.
+_PRINTED: Final[tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]] = (
+    (r"\bip_dscp=(\d+)", lambda found: f"nw_tos={int(found[1]) << 2}"),
     (r"(arp_op=\d+),(arp_tpa=[\d.]+)", r"\2,\1"),
     (r"NXM_OF_IN_PORT\[0\.\.15\]", "NXM_OF_IN_PORT[]"),
-    (r"ct_mark=0x0\b", "ct_mark=0"),
+    (r"\b(ct_mark|reg\d+)=0x0\b", r"\1=0"),
     (r"\bCONTROLLER\b", "CONTROLLER:65535"),
 )
 

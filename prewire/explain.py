@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway_lb.balance import service_standings
-from gateway_lb.placement import switch_called
 from nib.errors import FieldError
 from nib.intent import Service
 from nib.mirror import Lookups
+from nib.places import switch_called
 from nib.records import LocalSlots, SlotTable
 from nib.topology import Switch
 from openflow import cookies
@@ -31,6 +31,7 @@ from openflow.text import actions_text, match_text, port_text
 from openflow.values import Bucket, Flow, Group, Output, Resubmit, SetField
 from prewire.concerned import units_of_packet
 from prewire.explain_ends import ends_of
+from prewire.explain_policy import ExplainedPolicy, policy_of
 from prewire.model import model_of
 
 _NOBODY: Final = "none"
@@ -64,7 +65,7 @@ class ExplainedContainer:
 class ExplainedPacket:
     """A packet's way. switch: where it comes in; path: the switches it passes; choices: the slots
     or ways of each group; outputs: where it leaves, and how; containers: those of the services on
-    its way."""
+    its way; policy: what governs it, None before there is any policy."""
 
     switch: str
     path: tuple[str, ...]
@@ -72,6 +73,7 @@ class ExplainedPacket:
     choices: tuple[str, ...]
     outputs: tuple[str, ...]
     containers: tuple[ExplainedContainer, ...]
+    policy: ExplainedPolicy | None = None
 
 
 def explain_packet(text: str, switch: Switch, view: Lookups, now_ms: int) -> ExplainedPacket:
@@ -93,6 +95,7 @@ def explain_packet(text: str, switch: Switch, view: Lookups, now_ms: int) -> Exp
         tuple(_choices(journey, view)),
         ends_of(journey, switch.dpid, packet, view),
         tuple(_containers(journey.hops, view, now_ms)),
+        policy_of(journey.hops, view),
     )
 
 

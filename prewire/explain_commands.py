@@ -1,7 +1,8 @@
-"""The command `explain`, through the REST server: a packet's way, or where a flow comes from."""
+"""The command `explain`, through the REST server: a packet's way, a flow's or meter's origin."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 from typing import Annotated, Any, Final
 
@@ -10,6 +11,7 @@ import typer
 from prewire import show
 from prewire.command_options import Api, Form, client
 from prewire.show import Output
+from qos.rates import show_rate
 
 SwitchName = Annotated[
     str | None, typer.Option("--switch", help="Datapath id or bridge name. [default: the only one]")
@@ -25,22 +27,41 @@ _COLUMNS: Final = {
 }
 
 
+_METER_COLUMNS: Final = {
+    "SWITCH": "switch_name",
+    "DPID": "switch",
+    "RATE": "rate",
+    "BURST": "burst",
+}
+
+
 def explain(
-    what: Annotated[str, typer.Argument(help="A packet, as in in_port=1,tcp,… or a flow.")],
+    what: Annotated[
+        list[str],
+        typer.Argument(help="A packet, as in in_port=1,tcp,…, a flow, or: meter ID."),
+    ],
     switch: SwitchName = None,
     api: Api = None,
     output: Form = Output.TABLE,
 ) -> None:
-    """Explain a packet's way, or where a flow (a line of ovs-ofctl dump-flows) comes from."""
-    kind = "flow" if "actions=" in what else "packet"
-    params = {kind: what, **({"switch": switch} if switch else {})}
-    found = client(api).call("GET", f"/v1/explain/{kind}", params=params)
+    """Explain a packet's way, or where a flow (a line of ovs-ofctl dump-flows) or meter is from."""
+    kind, text = _asked(what)
+    at_switch = {"switch": switch} if switch and kind != "meter" else {}
+    found = client(api).call("GET", f"/v1/explain/{kind}", params={kind: text, **at_switch})
     if output is Output.JSON:
         show.as_json(found)
-    elif kind == "flow":
-        _show_flow(found)
     else:
-        _show_packet(found)
+        _SHOWN[kind](found)
+
+
+def _asked(words: list[str]) -> tuple[str, str]:
+    """What is to be explained, and the text that says it."""
+    if words[0] == "meter":
+        if len(words) != 2 or not words[1].isdigit():
+            raise typer.BadParameter("write it as in: meter 69634")
+        return "meter", words[1]
+    text = " ".join(words)
+    return ("flow" if "actions=" in text else "packet"), text
 
 
 def _show_flow(found: Any) -> None:
@@ -59,8 +80,55 @@ def _show_packet(found: Any) -> None:
         for step in steps:
             _show_step(step)
     show.lines(*found["choices"], *(f"leaves: {each}" for each in found["outputs"]))
+    if found["policy"]:
+        show.lines(*_policy_lines(found["policy"]))
     if found["containers"]:
         show.rows(_COLUMNS, found["containers"])
+
+
+def _policy_lines(found: Any) -> list[str]:
+    """The policy and class that govern a packet."""
+    of_class = f"class {found['qos_class']}: DSCP {found['dscp']}, queue {found['queue']}"
+    if not found["policy"]:
+        return [f"no policy governs it; {of_class}"]
+    because = f" ({found['reason']})" if found["reason"] else ""
+    lines = [f"policy {found['policy']} governs it, {found['state']}{because}; {of_class}"]
+    stated = {
+        "guaranteed": _rate(found["guaranteed_bps"]),
+        "at most": _rate(found["max_bps"]),
+        "and": found["max_pps"] and f"{found['max_pps']} packets/s",
+    }
+    said = ", ".join(f"{words} {value}" for words, value in stated.items() if value)
+    lines += [f"{'':10}{said}"] if said else []
+    here = [_rate(found["share_bps"]), found["share_pps"] and f"{found['share_pps']} packets/s"]
+    passed = " and ".join(each for each in here if each)
+    meters = ", ".join(map(str, found["meters"]))
+    lines += [f"{'':10}switch {found['switch']} lets {passed} through, meter {meters}"] * (
+        len(passed) > 0
+    )
+    return lines
+
+
+def _rate(bps: int | None) -> str:
+    return "" if bps is None else show_rate(bps)
+
+
+def _show_meter(found: Any) -> None:
+    counted = f", of its {found['counts']}" if found["policy"] else ""
+    show.lines(f"meter {found['meter']}: {found['owner']}{counted}")
+    if found["switches"]:
+        show.rows(_METER_COLUMNS, [_meter_row(each, found["counts"]) for each in found["switches"]])
+    else:
+        show.lines("no switch should have it")
+
+
+def _meter_row(wanted: Any, counts: str) -> dict[str, str]:
+    """In the words of policies: rates in bits a second."""
+    if counts == "packets":
+        rate, burst = f"{wanted['rate']} packets/s", f"{wanted['burst']} packets"
+    else:
+        rate, burst = show_rate(wanted["rate"] * 1000), f"{wanted['burst']} kb"
+    return {**wanted, "rate": rate, "burst": burst}
 
 
 def _place(step: Any) -> tuple[str, str]:
@@ -71,3 +139,10 @@ def _show_step(step: Any) -> None:
     show.lines(f"{step['table']:10} {step['match']}", f"{'':10}   -> {step['actions']}")
     if step["origin"]:
         show.lines(f"{'':10}   because of {step['origin']}")
+
+
+_SHOWN: Final[dict[str, Callable[[Any], None]]] = {
+    "packet": _show_packet,
+    "flow": _show_flow,
+    "meter": _show_meter,
+}

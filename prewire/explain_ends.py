@@ -16,6 +16,7 @@ from openflow.packet import Packet, packet_text
 from openflow.tables import EMPTY, ENDPOINT, SERVICE, table_name
 from openflow.text import port_text
 from prewire.explain_flow import route_targets
+from prewire.explain_policy import is_closed_gate
 from ryu_apps.forwarding import ASK_METER, LEARN_METER, PROBE_METER, UNKNOWN_METER
 
 # Why a packet goes to the controller: by the last meter that it passed, else by its last table.
@@ -68,6 +69,8 @@ def _steps(end: End, hops: Iterable[Hop]) -> tuple[Step, ...]:
 def _why_dropped(steps: tuple[Step, ...], view: Lookups) -> str:
     """Where it was for a switch that no way leads to."""
     flow = steps[-1].flow if steps else None
+    if flow is not None and is_closed_gate(flow):
+        return f": {flow.origin} has all the connections that it may have"
     target = next(route_targets(flow, view), None) if flow else None
     return f": there is no way to {target}" if target else ""
 

@@ -5,21 +5,23 @@ Pure: a view of the database in, a value out. Nothing is asked of a switch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Final
 
-from openflow.families import address_number
 from nib.errors import FieldError
 from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.topology import Host, Switch
 from openflow import cookies
 from openflow.cookies import ROUTE_IDS, Cookie, Kind
+from openflow.families import address_number
 from openflow.parse import parse_flow
 from openflow.text import flow_text
 from openflow.values import Flow, ToGroup, merged
 from prewire.concerned import units_of_flow
+from prewire.explain_policy import class_numbered
 from ryu_apps.compile import unit_rules
 from ryu_apps.stations import all_stations
 
@@ -79,22 +81,37 @@ def _owner(flow: Flow, switch: Switch, view: Lookups) -> str:
 
 def _object(cookie: Cookie, switch: Switch, view: Lookups) -> str:
     number = cookie.number
-    match cookie.kind:
-        case Kind.SERVICE:
-            service = view.service_numbered(number)
-            return f"service {service.name if service else f'number {number}, gone'}"
-        case Kind.CONTAINER:
-            container = view.container_numbered(number)
-            return f"container {'/'.join(container.key) if container else f'number {number}, gone'}"
-        case Kind.VIP | Kind.HOST as kind:
-            return f"{kind.name.lower()} {_address(number, view)}"
-        case Kind.STATION:
-            return f"station {_station(number, view)}"
-        case Kind.PORT:
-            port = view.port_numbered(switch.dpid, number)
-            return f"port {number} ({port.name if port else 'gone'})"
-        case Kind.BASE:
-            return f"base, programmed from database {number:08x}" if number else "base"
+    if cookie.kind == Kind.PORT:
+        port = view.port_numbered(switch.dpid, number)
+        return f"port {number} ({port.name if port else 'gone'})"
+    return _OBJECTS[cookie.kind](number, view)
+
+
+def _base(number: int, _: Lookups) -> str:
+    return f"base, programmed from database {number:08x}" if number else "base"
+
+
+def _service(number: int, view: Lookups) -> str:
+    service = view.service_numbered(number)
+    return f"service {service.name if service else f'number {number}, gone'}"
+
+
+def _container(number: int, view: Lookups) -> str:
+    container = view.container_numbered(number)
+    return f"container {'/'.join(container.key) if container else f'number {number}, gone'}"
+
+
+def _policy(number: int, view: Lookups) -> str:
+    policy = view.policy_numbered(number)
+    return f"policy {policy.name if policy else f'number {number}, gone'}"
+
+
+def _class(number: int, view: Lookups) -> str:
+    """The class that a cookie's number stands for; 0 stands for what all classes share."""
+    if not number:
+        return "classes"
+    known = class_numbered(number, view)
+    return f"class {known.name if known else f'with DSCP {number - 1}, gone'}"
 
 
 def _address(number: int, view: Lookups) -> str:
@@ -116,3 +133,17 @@ def _station(number: int, view: Lookups) -> str:
     host = view.get(Host, mac)
     known = known or sorted(host.addresses if host else ())
     return f"{mac} ({' '.join(known)})" if known else mac
+
+
+# What the object number of a cookie stands for, where any switch says so.
+_OBJECTS: Final[Mapping[Kind, Callable[[int, Lookups], str]]] = {
+    Kind.BASE: _base,
+    Kind.VIP: lambda number, view: f"vip {_address(number, view)}",
+    Kind.HOST: lambda number, view: f"host {_address(number, view)}",
+    Kind.SERVICE: _service,
+    Kind.CONTAINER: _container,
+    Kind.STATION: lambda number, view: f"station {_station(number, view)}",
+    Kind.POLICY: _policy,
+    Kind.CLASS: _class,
+    Kind.MEMBER: lambda number, view: f"address {_address(number, view)} of a service",
+}

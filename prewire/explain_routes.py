@@ -1,4 +1,4 @@
-"""REST: explanations of packets and flows."""
+"""REST: explanations of packets, flows and meters."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from gateway_lb.committing import now_ms
+from nib.committing import now_ms
 from nib.database import Nib
 from prewire.explain import ExplainedPacket, explain_packet, switch_for
 from prewire.explain_flow import ExplainedFlow, explain_flow
+from prewire.explain_meter import ExplainedMeter, explain_meter
 
 SwitchName = Annotated[
     str | None, Query(description="datapath id or bridge name; the only switch by default")
@@ -28,7 +29,7 @@ def router(nib: Nib) -> APIRouter:
         switch: SwitchName = None,
     ) -> ExplainedPacket:
         """Which flows and groups take this packet, switch by switch, which intent they come from,
-        where it leaves, and how the containers stand that it may go to."""
+        where it leaves, how the containers stand that it may go to, and what policy governs it."""
         with nib.view() as view:
             return explain_packet(packet, switch_for(switch, view), view, now_ms())
 
@@ -40,5 +41,13 @@ def router(nib: Nib) -> APIRouter:
         """Which intent a flow comes from."""
         with nib.view() as view:
             return explain_flow(flow, switch_for(switch, view), view)
+
+    @routes.get("/meter")
+    def get_meter(
+        meter: Annotated[int, Query(ge=1, le=0xFFFF_FFFF, description="its OpenFlow id")],
+    ) -> ExplainedMeter:
+        """Which policy a meter limits, and what is wanted of it in each switch."""
+        with nib.view() as view:
+            return explain_meter(meter, view)
 
     return routes

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
-from gateway_lb.committing import commit
-from gateway_lb.placement import switch_called
+from nib.committing import commit
 from nib.database import Nib
 from nib.errors import NotFound
 from nib.mirror import Lookups
+from nib.places import switch_called
 from prewire.forgetting import host_forgotten
 from prewire.links import LinkList, link_list
 from prewire.located import HostList, HostOut, host_list, host_out

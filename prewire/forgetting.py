@@ -6,17 +6,29 @@ Must not know: HTTP, who asks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from nib.draft import Draft
 from nib.errors import Conflict, NotFound
 from nib.mirror import Lookups
 from nib.observed import Connections
+from nib.qos import PolicyConnections, PolicyShare, PortQos
 from nib.records import Audit, LocalSlots
 from nib.topology import Host, Link, Switch
 from ryu_apps.stations import all_stations
 
 Change = Callable[[Draft], None]
+
+_AboutSwitch: TypeAlias = Connections | LocalSlots | PortQos | PolicyShare | PolicyConnections
+
+# Rows of which there are several about a switch, but for those of the fabric.
+_ABOUT_SWITCH: Final[tuple[type[_AboutSwitch], ...]] = (
+    Connections,
+    LocalSlots,
+    PortQos,
+    PolicyShare,
+    PolicyConnections,
+)
 
 
 def switch_forgotten(dpid: str) -> Change:
@@ -66,8 +78,8 @@ def _known_of(dpid: str, view: Lookups) -> Iterator[Any]:
     ports = view.ports_of(dpid)
     yield from (link for link in view.all(Link) if dpid in (link.switch, link.peer))
     yield from (host for host in view.all(Host) if host.switch == dpid)
-    yield from (row for row in view.all(Connections) if row.switch == dpid)
-    yield from (row for row in view.all(LocalSlots) if row.switch == dpid)
+    for kind in _ABOUT_SWITCH:
+        yield from (row for row in view.all(kind) if row.switch == dpid)
     yield from ports
     yield from (row for row in (view.get(Audit, dpid),) if row is not None)
     yield from (row for row in (view.get(Switch, dpid),) if row is not None)

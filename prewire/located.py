@@ -15,8 +15,9 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from gateway_lb.health import health_iface
-from gateway_lb.placement import port_called, port_of
+from gateway_lb.placement import port_of
 from nib.mirror import Lookups
+from nib.places import port_called
 from nib.topology import Host, Port, Switch
 from ryu_apps.stations import all_stations, located, own_addresses
 

@@ -1,8 +1,8 @@
 """The node agent: what only a host with switches can do, one process a host, as root.
 
 It puts a health port into every bridge of this host that the database knows as a switch, checks
-the containers behind it from there, and counts their connections. It decides nothing: verdicts and
-counts are rows.
+the containers behind it from there, counts their connections, and sets up the queues of ports. It
+decides nothing: verdicts and counts are rows, and queues follow from rows.
 
 Must not know: what a verdict does to traffic.
 """
@@ -27,9 +27,12 @@ from nib.watch import Batch, Watch
 from prewire.errors import CommandFailed
 from prewire.node_checks import Key
 from prewire.node_connections import ConnectionCounter
+from prewire.node_notices import QueueNotices
 from prewire.node_ovs import Bridge, OpenVSwitch, OvsFailed, obstacle, switch_database
 from prewire.node_place import Place
 from prewire.node_port import PortFailed
+from prewire.node_qos import KINDS, QueueKeeper
+from prewire.node_tc import TcFailed
 from prewire.settings import Settings
 from ryu_apps.mailbox import Mailbox
 
@@ -37,7 +40,9 @@ LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_LOOK_S: Final = 5.0  # how often bridges are looked at anew
+_LOOK_S: Final = 5.0  # how often bridges, and the queues of their ports, are looked at anew
+_QUEUES_S: Final = 0.1  # how long changes that queues depend on are collected
+_NOTICES_S: Final = 0.5  # the same of changes in the kernel, our own among them
 
 
 class CannotRun(CommandFailed):
@@ -64,6 +69,9 @@ class Node:
         self._ovs = ovs
         self._mailbox = Mailbox("node")
         self._counter = ConnectionCounter(nib, ovs, settings.node_poll_ms / 1000)
+        self._queues = QueueKeeper(nib, ovs)
+        self._are_queues_due = False
+        self._notices = QueueNotices(lambda: self._mailbox.post(self._heard_of_queues))
         self._bridges: dict[str, Bridge] = {}  # by datapath id
         self._places: dict[str, Place] = {}
         self._targets: dict[str, dict[Key, Target]] = {}  # by service
@@ -78,12 +86,14 @@ class Node:
         self._mailbox.post(self._clean)
         self._mailbox.after(_LOOK_S, self._look_again)
         self._counter.start()
+        self._notices.start()
         self._watch = self._nib.watch(lambda batch: self._mailbox.post(partial(self._heard, batch)))
 
     def close(self) -> None:
         """Take away what was made."""
         if self._watch is not None:
             self._watch.close()
+        self._notices.close()
         self._counter.close()
         self._mailbox.post(self._leave)
         self._mailbox.close()
@@ -104,6 +114,7 @@ class Node:
     def _look_again(self) -> None:
         self._mailbox.after(_LOOK_S, self._look_again)
         self._look()
+        self._settle_queues()
 
     def _look(self) -> None:
         """See which bridges there are, and have a health port in each that needs one."""
@@ -127,7 +138,23 @@ class Node:
             if made is not None:
                 self._places[dpid] = made
 
+    def _heard_of_queues(self) -> None:
+        self._queues.doubt()
+        self._look_at_queues(_NOTICES_S)
+
+    def _look_at_queues(self, seconds: float) -> None:
+        """See that the queues of ports are as they should be, once in that time."""
+        if not self._are_queues_due:
+            self._are_queues_due = True
+            self._mailbox.after(seconds, self._settle_queues)
+
+    def _settle_queues(self) -> None:
+        self._are_queues_due = False
+        self._asked(partial(self._queues.settle, frozenset(self._bridges)), None)
+
     def _heard(self, batch: Batch) -> None:
+        if any(change.kind in KINDS for change in batch.changes):
+            self._look_at_queues(_QUEUES_S)
         if any(self._may_need_a_place(change) for change in batch.changes):
             self._look()
         elif any(change.kind is Port for change in batch.changes):
@@ -182,7 +209,7 @@ class Node:
         """What Open vSwitch or the kernel answers; a complaint is logged once."""
         try:
             answer = ask()
-        except (OvsFailed, PortFailed) as error:
+        except (OvsFailed, PortFailed, TcFailed) as error:
             if str(error) != self._complaint:
                 LOG.warning("%s", error)
             self._complaint = str(error)

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,30 @@ class OpenVSwitch:
     def delete_port(self, port: str) -> None:
         """Take a port of ours out of its bridge, if it is there."""
         self._vsctl("--if-exists", "del-port", port)
+
+    def tables(self, columns: Mapping[str, Sequence[str]]) -> dict[str, list[list[Any]]]:
+        """All rows of these columns, by table, as JSON has them (RFC 7047 section 5.1)."""
+        asked: list[str] = []
+        for table, names in columns.items():
+            asked += ["--", f"--columns={','.join(names)}", "list", table]
+        answers = self._vsctl("--format=json", *asked).splitlines()
+        found = {}
+        for (table, names), answer in zip(columns.items(), answers, strict=True):
+            rows = json.loads(answer)
+            places = [rows["headings"].index(name) for name in names]
+            found[table] = [[row[place] for place in places] for row in rows["data"]]
+        return found
+
+    def transact(self, commands: Sequence[Sequence[str]]) -> None:
+        """Do all of it or nothing; ovs-vswitchd has done its part when this returns."""
+        self._vsctl(*(each for command in commands for each in ("--", *command)))
+
+    def vswitchd_pid(self) -> int:
+        """The process number of ovs-vswitchd."""
+        try:
+            return int((self._run_dir / "ovs-vswitchd.pid").read_text())
+        except (OSError, ValueError) as error:
+            raise OvsFailed(f"ovs-vswitchd: its process number is unknown: {error}") from None
 
     def datapaths(self) -> list[str]:
         """Names of the datapaths, such as "netdev@ovs-netdev"."""

@@ -1,4 +1,4 @@
-"""Commands on objects, through the REST server: services, containers, switches, the fabric.
+"""Commands on objects, through the REST server: services, containers, policies, switches.
 
 Owns: those on switches and on the whole; the others have modules of their own.
 """
@@ -10,14 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from nib.fields import check_dpid
-from prewire import explain_commands, fabric_commands, show
+from prewire import apply_commands, bandwidth_commands, explain_commands, fabric_commands, show
+from prewire.class_commands import qos_class
 from prewire.client import RequestFailed
-from prewire.command_options import NO_SWITCH, AnySwitch, Api, Form, client, print_rows
+from prewire.command_options import (
+    DIFFERENCES,
+    NO_SWITCH,
+    AnySwitch,
+    Api,
+    Form,
+    client,
+    print_rows,
+)
 from prewire.container_commands import container
+from prewire.policy_commands import policy
 from prewire.service_commands import service
 from prewire.show import Output
-
-DIFFERENCES = 3  # exit code of `diff` that found some
 
 _SWITCH_COLUMNS = {
     "DPID": "dpid",
@@ -34,6 +42,10 @@ def add(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(service, name="service")
     app.add_typer(container, name="container")
+    app.add_typer(qos_class, name="class")
+    app.add_typer(policy, name="policy")
+    bandwidth_commands.add(app)
+    apply_commands.add(app)
     app.add_typer(switch_group, name="switch")
     fabric_commands.add(app)
     app.command()(status)
@@ -91,6 +103,7 @@ def _exceptions(found: Any) -> list[str]:
     idle = found["services_without_containers"]
     lines = [f"further containers: {', '.join(others)}"] if others else []
     lines += [f"services without a container: {', '.join(idle)}"] if idle else []
+    lines += _policies(found)
     lines += _broken_links(found)
     lines += [
         f"ejected: {each['service']}/{each['container']} until {each['until_ms']} ms: "
@@ -102,6 +115,13 @@ def _exceptions(found: Any) -> list[str]:
         for each in found["demand"]
     ]
     return lines
+
+
+def _policies(found: Any) -> list[str]:
+    """Policies that wait or are short."""
+    waiting, short = found["policies"].get("waiting", 0), found["policies_short"]
+    lines = [f"policies that wait for their services: {waiting}"] if waiting else []
+    return lines + ([f"guarantees that links cannot carry: {', '.join(short)}"] if short else [])
 
 
 def _broken_links(found: Any) -> list[str]:

@@ -20,6 +20,8 @@ from starlette.exceptions import HTTPException
 from gateway_lb.reports import TooManyReports
 from nib.acknowledgement import NotApplied, NotReadBack
 from nib.errors import Conflict, FieldError, NibError, NibUnavailable, NotFound, SchemaMismatch
+from prewire.apply_refused import ApplyConflicts, ApplyRefused
+from qos.errors import BuiltIn, NotAdmitted
 
 LOG = logging.getLogger(__name__)
 
@@ -60,6 +62,10 @@ class _Kind:
 _KINDS: Final[Mapping[type[Exception], _Kind]] = {
     FieldError: _Kind(422, "invalid-field", "A field is invalid"),
     Conflict: _Kind(409, "conflict", "Another object is in the way"),
+    ApplyRefused: _Kind(422, "invalid-document", "The document cannot be applied"),
+    ApplyConflicts: _Kind(409, "document-conflicts", "The document does not fit what is there"),
+    NotAdmitted: _Kind(409, "not-admitted", "A link cannot carry the guarantee"),
+    BuiltIn: _Kind(404, "not-found", "There is no such object"),
     NotFound: _Kind(
         404, "not-found", "There is no such object", "path", "list what there is, and correct it"
     ),
@@ -121,7 +127,8 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
         return _answer(kind, f"{type(error).__name__} while serving the request")
     message = getattr(error, "message", str(error))
     field = getattr(error, "field", kind.field)
-    answer = _answer(kind, message, field, getattr(error, "remedy", kind.remedy))
+    several = _faults(error) if isinstance(error, ApplyRefused) else None
+    answer = _answer(kind, message, field, getattr(error, "remedy", kind.remedy), several)
     if isinstance(error, TooManyReports):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer
@@ -169,9 +176,16 @@ def _answer(
     return JSONResponse(body, status_code=kind.status, media_type=MEDIA_TYPE)
 
 
+def _faults(error: ApplyRefused) -> list[FieldProblem]:
+    return [
+        FieldProblem(field=fault.field, message=fault.message, remedy=fault.remedy)
+        for fault in error.faults
+    ]
+
+
 def _fault(found: Mapping[str, Any]) -> FieldProblem:
     where: Sequence[Any] = found["loc"]
-    field = ".".join(str(part) for part in where[1:]) or str(where[0])
+    field = _path(where[1:]) or str(where[0])
     if found["type"] == "json_invalid":
         return FieldProblem(
             field="body",
@@ -184,3 +198,9 @@ def _fault(found: Mapping[str, Any]) -> FieldProblem:
     remedies = {"missing": f"give {field}", "extra_forbidden": f"remove {field}"}
     remedy = remedies.get(found["type"], f"correct {field}; /docs shows what it takes")
     return FieldProblem(field=field, message=str(found["msg"]), remedy=remedy)
+
+
+def _path(where: Sequence[Any]) -> str:
+    """As in "policies[3].max_bps"."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in where)
+    return "".join(parts).removeprefix(".")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI, Response
@@ -22,6 +22,7 @@ from nib.tls import TlsFiles
 from prewire import (
     __version__,
     adopt_routes,
+    apply_routes,
     explain_routes,
     fabric_routes,
     problems,
@@ -31,8 +32,19 @@ from prewire import (
 from prewire.api_measures import ApiMeasures, ReportMeasures, Timed
 from prewire.ports import check_free
 from prewire.settings import Settings
+from qos import routes as qos_routes
+from ryu_apps.provision import provision, reservations
 
 LOG = logging.getLogger(__name__)
+
+_ROOMS: Final = (
+    status_routes,
+    switch_routes,
+    fabric_routes,
+    adopt_routes,
+    explain_routes,
+    apply_routes,
+)
 
 
 def application(nib: Nib, report_tick_ms: int = DEFAULT_TICK_MS) -> FastAPI:
@@ -56,7 +68,15 @@ def application(nib: Nib, report_tick_ms: int = DEFAULT_TICK_MS) -> FastAPI:
     problems.install(app)
     _measure(app, desk)
     app.include_router(gateway_lb_routes.router(nib, desk))
-    for room in (status_routes, switch_routes, fabric_routes, adopt_routes, explain_routes):
+    app.include_router(qos_routes.router(nib, provision, reservations))
+    for room in (
+        status_routes,
+        switch_routes,
+        fabric_routes,
+        adopt_routes,
+        explain_routes,
+        apply_routes,
+    ):
         app.include_router(room.router(nib))
     return app
 

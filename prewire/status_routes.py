@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from gateway_lb.answers import DemandOut, State, demand_list
 from gateway_lb.balance import service_standings
-from gateway_lb.committing import now_ms
 from gateway_lb.verdicts import DRAINING, READY, STATES, UNPLACED, WARMING
 from nib.acknowledgement import switches_behind
+from nib.committing import now_ms
 from nib.database import Nib
 from nib.intent import Service
 from nib.mirror import Lookups
@@ -19,6 +19,8 @@ from nib.observed import Demand, Ejected
 from nib.records import Global, Leader
 from prewire.links import link_list
 from prewire.switch_routes import SwitchOut, switch_list
+from qos.provision import State as PolicyStanding
+from ryu_apps.provision import provision
 
 
 class EjectedOut(BaseModel):
@@ -45,6 +47,8 @@ class StatusOut(BaseModel):
     services_without_containers: list[str] = Field(description="nobody takes new connections")
     ejected: list[EjectedOut]
     demand: list[DemandOut] = Field(description="services wanted while they had no container")
+    policies: dict[PolicyStanding, int] = Field(description="by state, where there are any")
+    policies_short: list[str] = Field(description="links cannot carry their guarantees any more")
     links: int = Field(description="between switches")
     links_with_problem: int = Field(description="that carry no traffic")
     switches: list[SwitchOut]
@@ -70,6 +74,7 @@ def status_out(view: Lookups, now_ms: int) -> StatusOut:
         service.name: service_standings(service.name, view, now_ms) for service in view.all(Service)
     }
     states = Counter(each.state for service in standings.values() for each in service.items)
+    policies = {each.policy.name: each.state for each in provision(view).policies.values()}
     leader, itself, links = view.get(Leader, ()), view.get(Global, ()), link_list(view).items
     return StatusOut(
         generation=view.generation,
@@ -88,6 +93,8 @@ def status_out(view: Lookups, now_ms: int) -> StatusOut:
         ),
         ejected=_ejected(view, now_ms),
         demand=demand_list(view.all(Demand)).items,
+        policies=dict(Counter(policies.values())),
+        policies_short=sorted(name for name, state in policies.items() if state == "short"),
         links=len(links),
         links_with_problem=sum(1 for link in links if link.problem),
         switches=switch_list(view).items,

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 from pydantic import BaseModel, Field
 
-from gateway_lb.committing import commit
 from nib.acknowledgement import NotReadBack
+from nib.committing import commit
 from nib.database import Nib
-from nib.draft import Draft
-from nib.errors import Conflict
 from nib.mirror import Lookups
 from nib.records import Audit
 from nib.topology import Port, Switch
 from prewire.forgetting import switch_forgotten
+from prewire.read_back import audit_finished, audit_requested
 from ryu_apps.routing import fabric_ports
 
 
@@ -95,8 +92,8 @@ def _add_diff(routes: APIRouter, nib: Nib) -> None:
         dpid: str, timeout: Annotated[float, Query(gt=0, le=300)] = 30
     ) -> DiffOut:
         """Have the controller read the switch back, and return what is missing and alien."""
-        asked = await asyncio.wrap_future(nib.write(_audit_requested(dpid)))
-        done = nib.when(lambda view: _finished(view, dpid) >= asked.value)
+        asked = await asyncio.wrap_future(nib.write(audit_requested(dpid)))
+        done = nib.when(lambda view: audit_finished(view, dpid) >= asked.value)
         try:
             await asyncio.wait_for(asyncio.wrap_future(done), timeout)
         except TimeoutError:
@@ -139,21 +136,3 @@ def _port_out(port: Port, *, fabric: bool) -> PortOut:
         attached_mac=port.attached_mac,
         fabric=fabric,
     )
-
-
-def _finished(view: Lookups, dpid: str) -> int:
-    row = view.get(Audit, dpid)
-    return row.finished if row else 0
-
-
-def _audit_requested(dpid: str) -> Callable[[Draft], int]:
-    """Ask for a read-back; returns the request's number."""
-
-    def change(draft: Draft) -> int:
-        switch = draft.need(Switch, dpid)
-        if not switch.connected:
-            raise Conflict("dpid", f"switch {dpid} is not connected", "connect it, then ask again")
-        known = draft.get(Audit, dpid) or Audit(dpid)
-        return draft.put(replace(known, requested=known.requested + 1)).requested
-
-    return change

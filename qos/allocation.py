@@ -10,6 +10,7 @@ Pure: numbers in, numbers out, in any unit. Must not know: policies, paths, mete
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -36,44 +37,56 @@ def allocate(claims: Sequence[Claim[L]], capacities: Mapping[L, float]) -> list[
 
     Where the floors on a link are more than it can carry, all on it are cut by the same part.
     """
-    floors = _floors(claims, capacities)
-    filling = _Filling(claims, capacities, floors)
-    return filling.run()
-
-
-def _floors(claims: Sequence[Claim[L]], capacities: Mapping[L, float]) -> list[float]:
-    wanted = dict.fromkeys(capacities, 0.0)
-    for claim in claims:
+    users: defaultdict[L, list[int]] = defaultdict(list)
+    for number, claim in enumerate(claims):
         for link in claim.links:
-            wanted[link] += claim.floor
-    part = {link: min(1.0, capacities[link] / sum_) for link, sum_ in wanted.items() if sum_}
-    return [
-        claim.floor * min((part.get(link, 1.0) for link in claim.links), default=1.0)
-        for claim in claims
-    ]
+            users[link].append(number)
+    # Of links that the same claims use, the narrowest alone counts: parallel paths are one.
+    narrowest: dict[tuple[int, ...], float] = {}
+    for link, numbers in users.items():
+        same = tuple(numbers)
+        narrowest[same] = min(capacities[link], narrowest.get(same, float("inf")))
+    return _Filling(claims, list(narrowest.items())).run()
 
 
 class _Filling(Generic[L]):
     """The level rises; claims stop at it one by one. A claim's share is floor + weight x level."""
 
     def __init__(
-        self, claims: Sequence[Claim[L]], capacities: Mapping[L, float], floors: list[float]
+        self, claims: Sequence[Claim[L]], links: Sequence[tuple[tuple[int, ...], float]]
     ) -> None:
+        """links: the numbers of the claims on each, and its capacity."""
         self._claims = claims
-        self._shares = floors
-        self._left = dict(capacities)  # after floors, and what stopped claims have above them
-        self._weights = dict.fromkeys(capacities, 0.0)  # of claims that still rise
-        self._on: dict[L, list[int]] = {link: [] for link in capacities}
+        self._on = [numbers for numbers, _ in links]
+        self._paths: list[list[int]] = [[] for _ in claims]
+        for link, numbers in enumerate(self._on):
+            for number in numbers:
+                self._paths[number].append(link)
+        self._shares = self._floors([capacity for _, capacity in links])
+        # After floors, and what stopped claims have above them.
+        self._left = [
+            capacity - sum(self._shares[number] for number in numbers)
+            for numbers, capacity in links
+        ]
+        self._weights = [sum(claims[number].weight for number in on) for on in self._on]
         self._rising = [True] * len(claims)
-        for number, claim in enumerate(claims):
-            for link in claim.links:
-                self._left[link] -= floors[number]
-                self._weights[link] += claim.weight
-                self._on[link].append(number)
+
+    def _floors(self, capacities: Sequence[float]) -> list[float]:
+        """What claims begin with; of links that cannot carry their floors, a part of these."""
+        parts = [1.0] * len(capacities)
+        for link, numbers in enumerate(self._on):
+            wanted = sum(self._claims[number].floor for number in numbers)
+            if wanted > capacities[link]:
+                parts[link] = capacities[link] / wanted
+        return [
+            claim.floor * min((parts[link] for link in path), default=1.0) if claim.floor else 0.0
+            for claim, path in zip(self._claims, self._paths, strict=True)
+        ]
 
     def run(self) -> list[float]:
+        """The shares, when nothing rises any more."""
         caps = sorted((self._own_level(number), number) for number in range(len(self._claims)))
-        links = [(self._level(link), place, link) for place, link in enumerate(self._left)]
+        links = [(self._level(link), link) for link in range(len(self._on))]
         heapq.heapify(links)
         for level, number in caps:
             while links and links[0][0] <= level:
@@ -82,12 +95,12 @@ class _Filling(Generic[L]):
                 self._stop(number, level)
         return self._shares
 
-    def _fill_next(self, links: list[tuple[float, int, L]]) -> None:
+    def _fill_next(self, links: list[tuple[float, int]]) -> None:
         """The link that is full first: what rises on it stops. Its level only ever grows."""
-        level, place, link = links[0]
+        level, link = links[0]
         now = self._level(link)
         if now > level:
-            heapq.heapreplace(links, (now, place, link))
+            heapq.heapreplace(links, (now, link))
             return
         heapq.heappop(links)
         for number in self._on[link]:
@@ -98,7 +111,7 @@ class _Filling(Generic[L]):
         claim = self._claims[number]
         return max(0.0, claim.cap - self._shares[number]) / claim.weight
 
-    def _level(self, link: L) -> float:
+    def _level(self, link: int) -> float:
         """Where this link is full; infinite once nothing rises on it."""
         weight = self._weights[link]
         return max(0.0, self._left[link]) / weight if weight > 1e-12 else float("inf")
@@ -108,6 +121,6 @@ class _Filling(Generic[L]):
         self._rising[number] = False
         more = claim.weight * level
         self._shares[number] += more
-        for link in claim.links:
+        for link in self._paths[number]:
             self._left[link] -= more
             self._weights[link] -= claim.weight

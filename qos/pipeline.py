@@ -21,8 +21,9 @@ from nib.qos import Policy, QosClass
 from openflow import tables
 from openflow.cookies import METER_IDS, Kind
 from openflow.families import FAMILIES, PROTOCOLS, address_number, family_of
-from openflow.fields import CLASS, SOURCE_SERVICE, TARGET_SERVICE
+from openflow.fields import CLASS, PROTO_TCP, SOURCE_SERVICE, TARGET_SERVICE
 from openflow.flow_rows import Fields, Row, flows_of
+from openflow.packet import ACK, SYN
 from openflow.values import (
     Action,
     ApplyMeter,
@@ -41,6 +42,12 @@ OUTSIDE: Final = 0xFFFF_FFFF
 
 # A policy has two meters: one of bits, one of packets.
 _POLICY_METERS: Final = METER_IDS.start + 0x1000
+
+# The first packet of a TCP connection.
+_BEGINS: Final[tuple[Fields, ...]] = tuple(
+    {"eth_type": family.eth_type, "ip_proto": PROTO_TCP, "tcp_flags": (SYN, SYN | ACK)}
+    for family in FAMILIES
+)
 
 _TO_CONNTRACK: Final = Goto(tables.CONNTRACK.number)
 _TO_POLICE: Final = Goto(tables.POLICE.number)
@@ -61,7 +68,7 @@ class Member:
     """A service that an address stands for, and the container's ports that are the service's."""
 
     service: int
-    ports: tuple[tuple[str, int], ...] = ()
+    ports: frozenset[tuple[str, int]] = frozenset()
 
 
 def class_rules(classes: Sequence[QosClass]) -> Rules:
@@ -95,7 +102,8 @@ def _class_rows(each: QosClass) -> list[Row]:
 def member_rules(address: str, members: Sequence[Member]) -> Rules:
     """Which services an address stands for.
 
-    members: by number; the first is whose the address is where the port does not say.
+    members: by age; the first is whose the address is where the port does not say, and whose a
+    port is that several have.
     """
     rows: list[Row] = []
     family = family_of(address)
@@ -105,18 +113,24 @@ def member_rules(address: str, members: Sequence[Member]) -> Rules:
     ):
         table = tables.SOURCE if source else tables.DESTINATION
         packets: Fields = {"eth_type": family.eth_type, field: address}
-        for member in members:
-            known = (SetField(register, member.service), onward)
-            if member is members[0]:
-                rows.append(Row(table, 50, match(**packets), known))
-                continue
-            for protocol, port in member.ports:
-                own: Fields = {
-                    "ip_proto": PROTOCOLS[protocol],
-                    f"{protocol}_{'src' if source else 'dst'}": port,
-                }
-                rows.append(Row(table, 60, match(**packets, **own), known))
+        known = (SetField(register, members[0].service), onward)
+        rows.append(Row(table, 50, match(**packets), known))
+        side = "src" if source else "dst"
+        for (protocol, port), service in _others(members).items():
+            own: Fields = {"ip_proto": PROTOCOLS[protocol], f"{protocol}_{side}": port}
+            known = (SetField(register, service), onward)
+            rows.append(Row(table, 60, match(**packets, **own), known))
     return Rules(flows_of(Kind.MEMBER, address_number(address), f"address {address}", rows))
+
+
+def _others(members: Sequence[Member]) -> dict[tuple[str, int], int]:
+    """The services of the ports that are not the first member's."""
+    taken = set(members[0].ports)
+    found: dict[tuple[str, int], int] = {}
+    for member in members[1:]:
+        found |= dict.fromkeys(sorted(member.ports - taken), member.service)
+        taken |= member.ports
+    return found
 
 
 def policy_rules(
@@ -124,8 +138,13 @@ def policy_rules(
     of_class: QosClass,
     ends: tuple[int | None, int | None],
     limits: Limits,
+    *,
+    is_closed: bool = False,
 ) -> Rules:
-    """One policy in one switch. ends: the numbers of its source and destination, None = anyone."""
+    """One policy in one switch. ends: the numbers of its source and destination, None = anyone.
+
+    is_closed: it has all the connections that it may have.
+    """
     source, destination = ends
     priority = 60 if destination is None else 80 if source is None else 100
     packets: Fields = {}
@@ -147,6 +166,10 @@ def policy_rules(
     ]
     if two:
         rows.append(Row(tables.PACE, priority, match(**packets), (*_metered(meters[1]), _TO_MARK)))
+    if is_closed:
+        rows += [
+            Row(tables.POLICE, priority + 5, match(**packets, **begins), ()) for begins in _BEGINS
+        ]
     flows = flows_of(Kind.POLICY, policy.number, f"policy {policy.name}", rows)
     return Rules(flows, (), tuple(meters))
 

@@ -18,9 +18,14 @@ from gateway_lb.health import health_iface
 from gateway_lb.replies import Front
 from nib.intent import Container, Service
 from nib.mirror import Lookups
+from nib.qos import Policy, PolicyShare
 from nib.records import Global, LocalSlots, SlotTable
 from nib.topology import Port, Switch
 from openflow.values import Rules, merged
+from qos import pipeline as qos_pipeline
+from qos.classes import DEFAULT, classes_of
+from qos.gates import is_closed
+from qos.pipeline import Limits, Member
 from ryu_apps import forwarding
 from ryu_apps.forwarding import StationAway, StationHere
 from ryu_apps.routing import fabric_of, fabric_ports
@@ -142,6 +147,47 @@ def _shared(container: Container, view: Lookups) -> frozenset[tuple[str, int]]:
     return frozenset(port for port, count in leading.items() if count > 1)
 
 
+def _class_rules(_: str, view: Lookups, __: Switch) -> Rules:
+    """Nothing is marked while nobody asked for any class."""
+    if not view.count(Policy):
+        return Rules()
+    return qos_pipeline.class_rules(list(classes_of(view).values()))
+
+
+def _member_rules(address: str, view: Lookups, _: Switch) -> Rules:
+    containers = sorted(view.containers_at(address), key=lambda container: container.number)
+    if not any(view.policies_of(container.service) for container in containers):
+        return Rules()
+    services = ((view.get(Service, each.service), each) for each in containers)
+    members = [
+        Member(service.number, frozenset((via, port) for _, via, port in service.targets(each)))
+        for service, each in services
+        if service is not None
+    ]
+    return qos_pipeline.member_rules(address, members)
+
+
+def _policy_rules(name: str, view: Lookups, switch: Switch) -> Rules:
+    """A policy of a service that is not there yet waits for it."""
+    policy = view.get(Policy, name)
+    if policy is None:
+        return Rules()
+    ends = tuple(None if end is None else view.get(Service, end) for end in policy.ends)
+    if any(known is None and end is not None for known, end in zip(ends, policy.ends, strict=True)):
+        return Rules()
+    source, destination = (None if end is None else end.number for end in ends)
+    classes = classes_of(view)
+    share = view.get(PolicyShare, (name, switch.dpid))
+    limits = Limits() if share is None else Limits(share.bps, share.pps, policy.burst_ms)
+    return qos_pipeline.policy_rules(
+        policy,
+        classes.get(policy.qos_class, classes[DEFAULT]),
+        (source, destination),
+        limits,
+        is_closed=is_closed(policy, view),
+    )
+
+
 _COMPILED: Final[Mapping[str, Callable[[str, Lookups, Switch], Rules]]] = {
     "base": _base_rules,
     "ports": _port_rules,
@@ -150,4 +196,7 @@ _COMPILED: Final[Mapping[str, Callable[[str, Lookups, Switch], Rules]]] = {
     "vip": _vip_rules,
     "host": _host_rules,
     "service": _service_rules,
+    "classes": _class_rules,
+    "member": _member_rules,
+    "policy": _policy_rules,
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from gateway_lb.placement import port_called
+from nib.places import port_called
 from nib.topology import Link, Port, Switch
 from nib.watch import Batch
 from openflow import tables

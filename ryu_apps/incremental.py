@@ -5,9 +5,9 @@ intent or of a port, or a switch that comes or goes, deals slots at once. What i
 containers (reports, checks, connections, ejections) only makes their service due: `tick` deals
 every service that is due, so that a thousand reports cost one deal. Time makes services due too.
 
-Slot tables are the controller's decision: they are computed here, and saved by whoever owns the
-database connection (`take_unsaved_slots`, `take_unsaved_local_slots`). Pure: no I/O; the time is an
-argument, in milliseconds since 1970.
+Slot tables and shares of policies' limits are the controller's decisions: they are computed here,
+and saved by whoever owns the database connection (`tables`, `local_tables`, `policing.shares`).
+Pure: no I/O; the time is an argument, in milliseconds since 1970.
 
 Must not know: switches' connections, what is installed, when ticks are.
 """
@@ -22,13 +22,16 @@ from typing import Final, TypeAlias, cast
 from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Ejected, Health, Report
-from nib.records import Key, LocalSlots, SlotTable
+from nib.qos import PolicyShare
+from nib.records import LocalSlots, SlotTable
 from nib.topology import Port, Switch
 from openflow.values import Rules
 from ryu_apps.activity import SlotActivity
 from ryu_apps.alarms import Alarms
 from ryu_apps.compile import unit_rules
 from ryu_apps.dealing import deal, moved_slots
+from ryu_apps.decisions import Decisions
+from ryu_apps.policing import Policing
 from ryu_apps.units import Unit, all_units, services_on, touched_units
 
 Slots: TypeAlias = SlotTable | LocalSlots
@@ -45,9 +48,9 @@ class Incremental:
         self._activity = SlotActivity()
         self._due: set[str] = set()  # services, to be dealt on the next tick
         self._alarms: Alarms[str] = Alarms()  # when time makes a service due
-        self._unsaved: dict[str, SlotTable | None] = {}
-        self._unsaved_local: dict[tuple[str, str], LocalSlots | None] = {}
-        self._decided: dict[Key, list[Slots]] = {}  # and not seen back yet
+        self.tables: Decisions[str, SlotTable] = Decisions(self.view)
+        self.local_tables: Decisions[tuple[str, str], LocalSlots] = Decisions(self.view)
+        self.policing = Policing(self.view)
         self._moved: Counter[str] = Counter()
         self._compiled: dict[tuple[str, int], dict[Unit, Rules]] = {}  # by dpid and zone
 
@@ -64,10 +67,12 @@ class Incremental:
             touched |= touched_units(change, self.view)
             services |= self._services(change)
             self._mark(change)
+            self.policing.mark(change, now_ms)
             if isinstance(change.old, Switch) and change.new is None:
                 self._forget(change.old.dpid)
         for service in services:
             touched |= self._deal(service, now_ms)
+        touched |= self._police(now_ms)
         self.generation = generation
         return self._touch(touched)
 
@@ -81,7 +86,10 @@ class Incremental:
 
     def due_ms(self, now_ms: int) -> int | None:
         """When the next tick has something to do: now, later, or never (None)."""
-        return now_ms if self._due else self._alarms.earliest()
+        if self._due:
+            return now_ms
+        due = (self._alarms.earliest(), self.policing.due_ms())
+        return min((ms for ms in due if ms is not None), default=None)
 
     def is_due(self, now_ms: int) -> bool:
         """Whether a tick has something to do now."""
@@ -89,13 +97,13 @@ class Incremental:
         return due_ms is not None and due_ms <= now_ms
 
     def tick(self, now_ms: int) -> set[Unit]:
-        """Deal the slots of every service that is due; the units to recompile."""
+        """Deal the slots of every service that is due, police what is; the units to recompile."""
         due = self._due.union(self._alarms.take(now_ms))
         self._due.clear()
         touched: set[Unit] = set()
         for service in due:
             touched |= self._deal(service, now_ms)
-        return self._touch(touched)
+        return self._touch(touched | self._police(now_ms))
 
     def rules(self, units: Iterable[Unit], switch: Switch) -> dict[Unit, Rules]:
         """What these units need in one switch."""
@@ -112,20 +120,14 @@ class Incremental:
         """What one switch needs in all; of a switch that comes again most is known."""
         return self.rules(all_units(self.view), switch)
 
-    def take_unsaved_slots(self) -> Mapping[str, SlotTable | None]:
-        """Slot tables by service that the database does not have yet; None: to be deleted."""
-        unsaved, self._unsaved = self._unsaved, {}
-        return unsaved
-
-    def take_unsaved_local_slots(self) -> Mapping[tuple[str, str], LocalSlots | None]:
-        """The same of slots for the clients of one switch, by (service name, datapath id)."""
-        unsaved, self._unsaved_local = self._unsaved_local, {}
-        return unsaved
-
     def take_moved_slots(self) -> Mapping[str, int]:
         """How many slots moved by service, since last asked; with locality in all switches."""
         moved, self._moved = self._moved, Counter()
         return moved
+
+    def _police(self, now_ms: int) -> set[Unit]:
+        """Decide shares of policies' limits anew, those that must not wait or are due."""
+        return {Unit("policy", name) for name in self.policing.settle(now_ms)}
 
     def _touch(self, units: set[Unit]) -> set[Unit]:
         """These units are to be compiled anew."""
@@ -140,17 +142,17 @@ class Incremental:
             del self._compiled[place]
 
     def _is_known(self, change: RowChange) -> bool:
-        """Whether a row says nothing new: it is what we have, or a slot table that we decided on.
-
-        Those come back from the database late. An old one must not undo what was decided since.
-        """
-        if isinstance(change.record, SlotTable | LocalSlots):
-            decided = self._decided.get(change.record.key, [])
-            if change.new in decided:
-                del decided[: decided.index(change.new) + 1]
-                return True
-            decided.clear()
-        return self.view.get(change.kind, change.record.key) == change.new
+        """Whether a row says nothing new: it is what we have, or what we decided on."""
+        match change.record:
+            case SlotTable():
+                is_ours = self.tables.is_known(change)
+            case LocalSlots():
+                is_ours = self.local_tables.is_known(change)
+            case PolicyShare():
+                is_ours = self.policing.shares.is_known(change)
+            case _:
+                is_ours = False
+        return is_ours or self.view.get(change.kind, change.record.key) == change.new
 
     def _services(self, change: RowChange) -> set[str]:
         """The services whose slots a change can alter, and that must not wait."""
@@ -199,15 +201,10 @@ class Incremental:
         record = held if dealt is None else dealt
         if record is None or held == dealt:
             return False
-        self.view.apply(RowChange(held, dealt))
         if isinstance(record, SlotTable):
-            self._unsaved[record.service] = cast("SlotTable | None", dealt)
+            self.tables.put(cast("SlotTable | None", held), cast("SlotTable | None", dealt))
         else:
-            self._unsaved_local[record.key] = cast("LocalSlots | None", dealt)
-        if dealt is None:
-            self._decided.pop(record.key, None)
-        else:
-            self._decided.setdefault(dealt.key, []).append(dealt)
+            self.local_tables.put(cast("LocalSlots | None", held), cast("LocalSlots | None", dealt))
         if dealt is not None and held is not None and counted:
             self._moved[dealt.service] += moved_slots(held.slots, dealt.slots)
         return True

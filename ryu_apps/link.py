@@ -1,7 +1,8 @@
 """One switch's OpenFlow connection: carries a session's steps out and gathers the answers.
 
 Owns message ids, the encoding of batches, and the pieces of a read-back. A read-back is over when
-flows, groups and meters have all arrived.
+flows, groups and meters have all arrived. Counters that a batch sets to zero are asked for in it,
+just before; `ryu_apps.telemetry` hears the answer.
 
 Must not know: what the rules mean, the database.
 """
@@ -9,22 +10,26 @@ Must not know: what the rules mean, the database.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final
 
-from openflow.cookies import with_epoch
+from openflow.cookies import with_epoch, without_epoch
 from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Flow, Group, Meter
 from ryu_apps import framework, reports, wire
 from ryu_apps.control_wire import role_request
 from ryu_apps.diff import Changes, Installed
+from ryu_apps.message_ids import LAST_READINGS, message_ids
 from ryu_apps.order import Batch
 
 # Messages go to the framework's queue in pieces of this many bytes, not one by one.
 _PIECE: Final = 1 << 16
 
+# A meter's counters end with it, and with what it was: they are asked for just before.
+_ZEROING: Final = (wire.meter_modify, wire.meter_delete)
 
 Rule = Flow | Group | Meter
 
@@ -67,9 +72,11 @@ class Link:
         self.epoch = epoch
         self.asked_role: AskedRole | None = None
         self._xids = count(1)
+        self._last_readings = message_ids(LAST_READINGS)
         self._read = ReadBackResult()
         self._requests: set[int] = set()
         self._counting: set[int] = set()
+        self._flow_counts: tuple[int, Counter[int]] | None = None  # under way, by its request
         self._batch: _Batch | None = None
 
     @property
@@ -102,7 +109,8 @@ class Link:
 
     def reset(self) -> None:
         """Expect no answer any more, as if the connection were new."""
-        self._requests, self._counting, self._batch = set(), set(), None
+        self._requests, self._counting = set(), set()
+        self._flow_counts = self._batch = None
 
     @property
     def under_way(self) -> int | None:
@@ -139,6 +147,29 @@ class Link:
             for entry in message.body
         ]
 
+    def ask_flow_counts(self, table: int, cookie: int, mask: int) -> None:
+        """Ask what the flows of a table have counted whose cookie matches under mask."""
+        xid = next(self._xids)
+        self._flow_counts = xid, Counter()
+        self.send(wire.flows_request(xid, table=table, cookie=cookie, mask=mask))
+
+    @property
+    def is_counting_flows(self) -> bool:
+        """Whether counts of flows asked for have not all come yet."""
+        return self._flow_counts is not None
+
+    def flow_counts(self, message: Any) -> Mapping[int, int] | None:
+        """A reply with flows: bytes by cookie, without its epoch, when this was the last part."""
+        if self._flow_counts is None or self._flow_counts[0] != message.xid:
+            return None
+        _, counts = self._flow_counts
+        for entry in message.body:
+            counts[without_epoch(entry.cookie)] += entry.byte_count
+        if message.flags & reports.MORE:
+            return None
+        self._flow_counts = None
+        return counts
+
     def program(self, batch: Batch) -> None:
         """Send a batch, a barrier after each of its stages."""
         self._batch = _Batch(0, {})
@@ -149,9 +180,15 @@ class Link:
             for encode, rule in self._encoders(stage):
                 xid = next(self._xids)
                 under_way.sent[xid] = rule
-                yield encode(rule, xid)
+                yield self._last_reading(rule, encode) + encode(rule, xid)
             under_way.barrier = next(self._xids)
             yield wire.barrier(under_way.barrier)
+
+    def _last_reading(self, rule: Rule, encode: Callable[[Any, int], bytes]) -> bytes:
+        """Asks for the counters that a message sets to zero, if any."""
+        if not isinstance(rule, Meter) or encode not in _ZEROING:
+            return b""
+        return wire.meter_stats_request(next(self._last_readings), rule.meter_id)
 
     def reply(self, message: Any, read: Callable[[Any], Rule]) -> ReadBackResult | None:
         """A part of a read-back; returns the whole when this was the last part."""

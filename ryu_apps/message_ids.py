@@ -19,8 +19,14 @@ OUTCOMES: Final = 0x5000_0000
 PROBER: Final = 0x5800_0000
 PUNT: Final = 0x6000_0000
 DOUBLES: Final = 0x7000_0000
+LAST_READINGS: Final = 0x7800_0000  # of meters, just before their counters start at zero
 
 _SIZE: Final = 0x0800_0000
+
+
+def is_of(first: int, xid: int) -> bool:
+    """Whether a message's id is of the range that begins there."""
+    return first <= xid < first + _SIZE
 
 
 def message_ids(first: int) -> Iterator[int]:

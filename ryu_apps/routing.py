@@ -63,10 +63,17 @@ class Fabric:
         away = self._away_from(target)
         if here not in away:
             return None
-        leaving = self._edges[here]
-        ports = tuple(edge.port for edge in leaving if self._length(edge, target) == away[here])
+        ports = tuple(edge.port for edge in self.onward(here, target))
         detour = self._detour(here, target) if len(ports) == 1 else None
         return Hops(away[here], ports, detour)
+
+    def onward(self, here: str, target: str) -> tuple[Edge, ...]:
+        """Where the shortest paths leave `here` for another switch; () where there is no way."""
+        away = self._away_from(target)
+        if here not in away:
+            return ()
+        leaving = self._edges[here]
+        return tuple(edge for edge in leaving if self._length(edge, target) == away[here])
 
     def distance(self, here: str, target: str) -> int:
         """How far it is from `here` to another switch; NO_WAY where there is none."""

@@ -13,6 +13,7 @@ from gateway_lb.lifecycle import drained, expired
 from nib.draft import Draft
 from nib.intent import Container
 from nib.observed import Ejected
+from nib.qos import Policy, PolicyShare
 from nib.records import Audit, Key, Record
 from nib.topology import MAX_CT_ZONE, Switch
 
@@ -95,6 +96,17 @@ def eject(row: Ejected) -> Callable[[Draft], object]:
 
     def change(draft: Draft) -> object:
         return draft.get(Container, row.key) and draft.put(row)
+
+    return change
+
+
+def save_share(key: tuple[str, str], share: PolicyShare | None) -> Callable[[Draft], object]:
+    """Store what a switch lets through of a policy, if that is still there; None: nothing."""
+
+    def change(draft: Draft) -> object:
+        if share is not None and draft.get(Policy, share.policy) is None:
+            return None
+        return save(PolicyShare, key, share)(draft)
 
     return change
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway_lb.placement import port_called, port_of
+from gateway_lb.placement import port_of
 from nib.intent import Container
 from nib.mirror import Lookups
+from nib.places import port_called
 from nib.topology import Host, Port
 
 

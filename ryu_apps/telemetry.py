@@ -1,27 +1,33 @@
 """The app that reads switches' counters and serves them to Prometheus at /metrics.
 
-Polls flow, group and port statistics of every connected switch while this controller leads. Names
-of services and containers come from the database, by the numbers in cookies. No label names a
+Polls flow, group, port, queue and meter statistics of every connected switch while this controller
+leads, and hears the last readings of meters that are about to start again at zero
+(`ryu_apps.link`). Names come from the database, by the numbers in cookies and ids. No label names a
 client or a flow.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 
 from prometheus_client import start_http_server
 
-from openflow.cookies import OWNER_COOKIE, OWNER_MASK
+from openflow import tables
+from openflow.cookies import OWNER_COOKIE, OWNER_MASK, Cookie, Kind
 from ryu_apps import framework, wire
+from ryu_apps.collectors import collectors
 from ryu_apps.context import ControllerContext
 from ryu_apps.errors import ControllerFailed
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
-from ryu_apps.message_ids import TELEMETRY, message_ids
-from ryu_apps.readings import Readings
-from ryu_apps.states import States
+from ryu_apps.message_ids import LAST_READINGS, TELEMETRY, is_of, message_ids
+from ryu_apps.multipart import Multipart
+
+_OF_POLICIES: Final = Cookie(Kind.POLICY, 0).value
+_OF_POLICIES_MASK: Final = OWNER_MASK | 0xFF << 32
 
 
 class Telemetry(framework.App):  # type: ignore[misc]
@@ -35,13 +41,14 @@ class Telemetry(framework.App):  # type: ignore[misc]
         self._settings = controller.settings
         self._leadership = controller.leadership
         self._registry = controller.registry
-        self._readings = Readings(controller.nib)
-        self._registry.register(self._readings)
-        self._registry.register(States(controller.nib))
+        self._read = collectors(controller.nib)
+        for collector in self._read:
+            self._registry.register(collector)
         self._mailbox = Mailbox("telemetry")
         self._datapaths: dict[str, Any] = {}
         self._xids = message_ids(TELEMETRY)
-        self._asked: set[int] = set()
+        self._asked = Multipart()
+        self._policy_flows: dict[str, list[Any]] = {}  # read, while meters are not yet
 
     def start(self) -> Any:
         """Begin to work; called by the framework when all apps are there."""
@@ -70,20 +77,44 @@ class Telemetry(framework.App):  # type: ignore[misc]
 
     @on(ofp_event.EventOFPFlowStatsReply, MAIN)
     def _heard_flows(self, event: Any) -> None:
-        if event.msg.xid in self._asked:
-            self._take(event.msg, self._readings.flows)
+        if is_of(TELEMETRY, event.msg.xid):
+            self._take(event.msg, self._read.traffic.flows)
+            self._take_whole(event.msg, self._policy_flows.__setitem__)
 
     @on(ofp_event.EventOFPGroupStatsReply, MAIN)
     def _heard_groups(self, event: Any) -> None:
-        self._take(event.msg, self._readings.groups)
+        self._take(event.msg, self._read.traffic.groups)
 
     @on(ofp_event.EventOFPPortStatsReply, MAIN)
     def _heard_ports(self, event: Any) -> None:
-        self._take(event.msg, self._readings.ports)
+        self._take(event.msg, self._read.traffic.ports)
+        self._take(event.msg, self._read.bandwidth.ports)
 
-    def _take(self, message: Any, read: Callable[[str, Iterable[Any]], None]) -> None:
+    @on(ofp_event.EventOFPQueueStatsReply, MAIN)
+    def _heard_queues(self, event: Any) -> None:
+        self._take_whole(event.msg, self._read.queues.read)
+
+    @on(ofp_event.EventOFPMeterStatsReply, MAIN)
+    def _heard_meters(self, event: Any) -> None:
+        if is_of(LAST_READINGS, event.msg.xid):
+            self._take(event.msg, self._read.policies.last_of)
+        else:
+            self._take_whole(event.msg, self._read_meters)
+
+    def _take(self, message: Any, read: Callable[[str, Any], None]) -> None:
         dpid = framework.dpid_of(message.datapath)
         self._mailbox.post(lambda: read(dpid, message.body))
+
+    def _take_whole(self, message: Any, read: Callable[[str, list[Any]], None]) -> None:
+        """Read an answer to the last poll when all parts of it have come."""
+        whole = partial(read, framework.dpid_of(message.datapath))
+        self._mailbox.post(lambda: self._asked.part(message, whole))
+
+    def _read_meters(self, dpid: str, meters: list[Any]) -> None:
+        self._read.told.read(dpid, meters)
+        flows = self._policy_flows.pop(dpid, None)
+        if flows is not None:
+            self._read.policies.read(dpid, flows, meters)
 
     def _state(self, datapath: Any, state: str) -> None:
         dpid = framework.dpid_of(datapath)
@@ -95,6 +126,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
 
     def _poll(self) -> None:
         self._asked.clear()
+        self._policy_flows.clear()
         for datapath in self._datapaths.values():
             self._ask(datapath)
         self._mailbox.after(self._settings.stats_seconds, self._poll)
@@ -102,11 +134,16 @@ class Telemetry(framework.App):  # type: ignore[misc]
     def _ask(self, datapath: Any) -> None:
         if not self._leadership.leading:
             return
-        flows, groups, ports = itertools.islice(self._xids, 3)
-        self._asked.add(flows)
+        flows, groups, ports, queues, policies, meters = itertools.islice(self._xids, 6)
+        self._asked.expect(queues, policies, meters)
         messages = (
             wire.flows_request(flows, cookie=OWNER_COOKIE, mask=OWNER_MASK),
             wire.group_stats_request(groups),
             wire.port_stats_request(ports),
+            wire.queue_stats_request(queues),
+            wire.flows_request(
+                policies, table=tables.POLICE.number, cookie=_OF_POLICIES, mask=_OF_POLICIES_MASK
+            ),
+            wire.meter_stats_request(meters),
         )
         framework.send(datapath, b"".join(messages))

@@ -27,6 +27,7 @@ from ryu_apps.incremental import Incremental
 from ryu_apps.link import Link
 from ryu_apps.mailbox import Branch, Mailbox
 from ryu_apps.members import Members, Outside
+from ryu_apps.policy_polls import PolicyPolls, Rates
 from ryu_apps.slot_polls import SlotPolls
 from ryu_apps.status import StatusWriter
 from ryu_apps.ticks import Ticks, now_ms
@@ -76,11 +77,14 @@ class Term:
         self._ticks = Ticks(self._mailbox, self._tick, controller.settings.tick_ms)
         switches = self._members.connected
         self._slot_polls = SlotPolls(self._state, switches, self._mailbox, self._ask_tick)
+        view = self._state.view
+        self._policy_polls = PolicyPolls(view, switches, self._mailbox, self._offered)
         expirations = self._measures.lease_expirations
-        self._deadlines = Deadlines(self._state.view, self._mailbox, self._status, expirations)
+        self._deadlines = Deadlines(view, self._mailbox, self._status, expirations)
         self._watch = self._nib.watch(self._heard)
         self._mailbox.post(self._check)
         self._mailbox.post(self._slot_polls.poll)
+        self._mailbox.post(self._policy_polls.poll)
         self._mailbox.after(_GRACE_SECONDS, self._miss)
 
     def end(self) -> None:
@@ -115,10 +119,13 @@ class Term:
             self._members.features(connected, message)
 
     def reply(self, link: Link, message: Any, kind: str) -> None:
-        """A part of a read-back: of flows, groups or meters."""
+        """A part of a read-back, of flows, groups or meters; or flows that were counted."""
         connected = self._of(link)
-        if connected is not None:
-            self._members.reply(connected, message, _READERS[kind])
+        if connected is None:
+            return
+        self._members.reply(connected, message, _READERS[kind])
+        if kind == "flows":
+            self._policy_polls.heard(connected, message)
 
     def barrier(self, link: Link, xid: int) -> None:
         """A barrier was answered."""
@@ -189,12 +196,17 @@ class Term:
             case Global() as old, Global() as new if old.predecessors != new.predecessors:
                 self._members.adopted()
 
+    def _offered(self, rates: Rates, now: int) -> None:
+        """What is offered of divided policies was read anew."""
+        self._state.policing.offered(rates, now)
+        self._ask_tick()
+
     def _ask_tick(self) -> None:
         """Have a tick when slots are due to be dealt."""
         self._ticks.ask(self._state.due_ms(now_ms()))
 
     def _tick(self) -> None:
-        """Deal the slots of all services that became due since the last tick."""
+        """Deal the slots of all services that became due, and police what did, since the last."""
         began, now = time.monotonic(), now_ms()
         if self._state.is_due(now):
             self._spread(self._state.tick(now), began)
@@ -203,12 +215,14 @@ class Term:
 
     def _spread(self, touched: set[Unit], came: float) -> None:
         """Save what was decided, and have every switch hold it."""
-        for service, table in self._state.take_unsaved_slots().items():
+        for service, table in self._state.tables.take_unsaved().items():
             self._status.note(("slots", service), rows.save(SlotTable, service, table))
             if table is None:
                 self._measures.forget(service)
-        for key, local in self._state.take_unsaved_local_slots().items():
+        for key, local in self._state.local_tables.take_unsaved().items():
             self._status.note(("local slots", *key), rows.save(LocalSlots, key, local))
+        for share_key, share in self._state.policing.shares.take_unsaved().items():
+            self._status.note(("share", *share_key), rows.save_share(share_key, share))
         self._measures.count_moved_slots(self._state.take_moved_slots())
         rules = partial(self._state.rules, touched)
         self._members.want(rules, self._state.generation, came)

@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple
 from gateway_lb.health import health_iface
 from nib.intent import Container, Service
 from nib.mirror import Lookups, RowChange
+from nib.qos import Policy, PolicyConnections, PolicyShare, QosClass
 from nib.records import Global, LocalSlots, Record, SlotTable
 from nib.topology import Host, Link, Port, Switch
 from ryu_apps.stations import all_stations, containers_on, stations_on
@@ -21,13 +22,25 @@ from ryu_apps.stations import all_stations, containers_on, stations_on
 class Unit(NamedTuple):
     """What is compiled as one: its kind and the name or address of its object."""
 
-    kind: Literal["base", "ports", "routes", "station", "vip", "host", "service"]
+    kind: Literal[
+        "base",
+        "ports",
+        "routes",
+        "station",
+        "vip",
+        "host",
+        "service",
+        "classes",
+        "member",
+        "policy",
+    ]
     name: str = ""
 
 
 BASE: Final = Unit("base")
 PORTS: Final = Unit("ports")
 ROUTES: Final = Unit("routes")
+CLASSES: Final = Unit("classes")
 
 
 def all_units(view: Lookups) -> set[Unit]:
@@ -37,6 +50,8 @@ def all_units(view: Lookups) -> set[Unit]:
     for service in view.all(Service):
         units |= {Unit("service", service.name), Unit("vip", service.vip)}
     units.update(Unit("host", container.address) for container in view.all(Container))
+    for policy in view.all(Policy):
+        units |= {CLASSES, Unit("policy", policy.name), *_members(policy, view)}
     return units
 
 
@@ -74,13 +89,25 @@ def _units_of(record: Record, view: Lookups) -> Iterator[Unit]:
             yield from _stations_at(record.vip, view)
             for container in view.containers_of(record.name):
                 yield from _units_sharing(container, record, view)
+            for policy in view.policies_of(record.name):
+                yield from (Unit("policy", policy.name), *_members(policy, view))
         case Container():
             yield Unit("service", record.service)
+            if view.count(Policy):
+                yield Unit("member", record.address)
             yield Unit("station", record.mac)
             yield from _stations_at(record.address, view)
             yield from _units_sharing(record, view.get(Service, record.service), view)
         case SlotTable() | LocalSlots():
             yield Unit("service", record.service)
+        case Port() | Link() | Host():
+            yield from _units_of_place(record, view)
+        case _:
+            yield from _units_of_bandwidth(record, view)
+
+
+def _units_of_place(record: Port | Link | Host, view: Lookups) -> Iterator[Unit]:
+    match record:
         case Port():
             yield from (PORTS, ROUTES)
             yield from (Unit("station", mac) for mac in stations_on(record, view))
@@ -92,8 +119,25 @@ def _units_of(record: Record, view: Lookups) -> Iterator[Unit]:
             yield Unit("station", record.mac)
             for address in record.addresses:
                 yield from _stations_at(address, view)
-        case _:
-            pass
+
+
+def _units_of_bandwidth(record: Record, view: Lookups) -> Iterator[Unit]:
+    match record:
+        case Policy():
+            yield from (CLASSES, Unit("policy", record.name), *_members(record, view))
+        case QosClass():
+            yield CLASSES
+            yield from (Unit("policy", policy.name) for policy in view.all(Policy))
+        case PolicyShare() | PolicyConnections():
+            yield Unit("policy", record.policy)
+
+
+def _members(policy: Policy, view: Lookups) -> Iterator[Unit]:
+    """The addresses of the services that a policy is about."""
+    for service in policy.ends:
+        if service is not None:
+            for container in view.containers_of(service):
+                yield Unit("member", container.address)
 
 
 def _stations_at(address: str, view: Lookups) -> Iterator[Unit]:

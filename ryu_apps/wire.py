@@ -142,6 +142,17 @@ def port_stats_request(xid: int) -> bytes:
     return _bytes(parser.OFPPortStatsRequest(_PROTOCOL, 0, ofproto.OFPP_ANY), xid)
 
 
+def meter_stats_request(xid: int, meter: int = ofproto.OFPM_ALL) -> bytes:
+    """Ask for the counters of a meter, or of all."""
+    return _bytes(parser.OFPMeterStatsRequest(_PROTOCOL, 0, meter), xid)
+
+
+def queue_stats_request(xid: int) -> bytes:
+    """Ask for the counters of all queues of all ports."""
+    request = parser.OFPQueueStatsRequest(_PROTOCOL, 0, ofproto.OFPP_ANY, ofproto.OFPQ_ALL)
+    return _bytes(request, xid)
+
+
 def _bytes(message: Any, xid: int) -> bytes:
     message.set_xid(xid)
     message.serialize()

@@ -10,7 +10,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PACKAGES=(
-  openvswitch-switch mininet nginx-light prometheus wrk haproxy
+  openvswitch-switch mininet nginx-light prometheus wrk haproxy iperf3
+  openvswitch-switch-dpdk "librte-net-af-packet*" "librte-mempool-ring*"
   ethtool iproute2 net-tools iputils-ping procps util-linux curl ca-certificates python3-venv
 )
 STAMPS=.setup
@@ -43,9 +44,20 @@ missing_packages() {
   done
 }
 
+# Names of DPDK's drivers end in a number of its release: those that go with package dpdk.
+package_names() {
+  local package
+  for package in "$@"; do
+    case $package in
+      *\*) apt-cache depends dpdk | grep -oE "${package%\*}[0-9][0-9a-z]*" | sort -u ;;
+      *) echo "$package" ;;
+    esac
+  done
+}
+
 install_packages() {
   # For the length of the installation, policy-rc.d tells the packages to start no service.
-  local policy=/usr/sbin/policy-rc.d made=no rc=0
+  local policy=/usr/sbin/policy-rc.d made=no rc=0 names
   if [[ ! -e $policy ]]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
@@ -53,13 +65,21 @@ install_packages() {
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
   fi
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q &&
-    apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" || rc=$?
+  apt-get update -q && mapfile -t names < <(package_names "$@") &&
+    apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 "${names[@]}" || rc=$?
   if [[ $made == yes ]]; then
     rm -f "$policy"
     trap - EXIT
   fi
   return "$rc"
+}
+
+# The machine's Open vSwitch stays the ordinary one when that on DPDK comes beside it.
+keep_ordinary_switch() {
+  local ordinary=/usr/lib/openvswitch-switch/ovs-vswitchd
+  [[ " $* " == *" openvswitch-switch-dpdk "* && -x $ordinary ]] || return 0
+  [[ $(readlink -f /usr/sbin/ovs-vswitchd) == "$ordinary" ]] ||
+    update-alternatives --set ovs-vswitchd "$ordinary"
 }
 
 # Nor shall web and metrics services that came with the packages start at the next boot.
@@ -82,6 +102,7 @@ setup_system() {
   ((${#missing[@]})) || return 0
   [[ $EUID -eq 0 ]] || fail "as root: apt-get install ${missing[*]}"
   step "installed ${missing[*]}" install_packages "${missing[@]}"
+  keep_ordinary_switch "${missing[@]}" >>"$LOG" 2>&1 || fail "cannot keep ovs-vswitchd; see $LOG"
   disable_services "${missing[@]}" >>"$LOG" 2>&1 || fail "cannot disable services; see $LOG"
 }
 

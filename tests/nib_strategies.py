@@ -27,6 +27,7 @@ from nib.errors import NibError
 from nib.intent import BALANCE_POLICIES, ON_EMPTY, Service
 from nib.mirror import Mirror, RowChange
 from nib.policy import Canary, Ejection, ExtraPort
+from nib.qos import LinkRate, Policy, PolicyConnections, QosClass
 from nib.records import RECORD_CLASSES, Global, LocalSlots, Record, SlotTable
 from nib.topology import Host, Link, Port, Switch
 
@@ -287,6 +288,69 @@ def fabric_histories(draw: st.DrawFn) -> list[Edit]:
         *draw(histories()),
         *draw(st.lists(fabric_edits, max_size=6)),
     ]
+
+
+# ------------------------------------------------------------------------ policies of bandwidth
+
+
+def put_row(row: Record) -> Callable[[Draft], object]:
+    return lambda draft: draft.put(row)
+
+
+def put_policy(policy: Policy) -> Callable[[Draft], object]:
+    """Two policies with the same ends are refused."""
+
+    def change(draft: Draft) -> object:
+        known = draft.policy_between(*policy.ends)
+        return draft.put(policy) if known is None or known.name == policy.name else None
+
+    return change
+
+
+def delete_policy(name: str) -> Callable[[Draft], object]:
+    return lambda draft: draft.delete(Policy, name)
+
+
+_ends = st.sampled_from(("web", "api", None))
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    """Of any ends and class, some with a guarantee or limits."""
+    source, destination = draw(_ends), draw(_ends)
+    if source is None and destination is None:
+        destination = "web"
+    chosen = draw(st.sampled_from(("interactive", "bulk", "default", "gold")))
+    may_guarantee = destination is not None and chosen != "default"
+    return Policy(
+        draw(st.sampled_from(("p1", "p2", "p3", "p4"))),
+        source,
+        destination,
+        chosen,
+        guaranteed_bps=draw(st.sampled_from((None, 5_000_000))) if may_guarantee else None,
+        max_bps=draw(st.sampled_from((None, 10_000_000, 40_000_000))),
+        max_pps=draw(st.sampled_from((None, 1000))),
+    )
+
+
+link_rates = st.builds(
+    LinkRate,
+    switch=st.sampled_from((HERE, THERE)),
+    port=st.sampled_from((*TRUNKS, "v1", "v2")),
+    bps=st.sampled_from((20_000_000, 1_000_000_000)),
+)
+bandwidth_edits = st.one_of(
+    _edits(put_policy, policies()),
+    _edits(put_policy, policies()),
+    _edits(delete_policy, st.sampled_from(("p1", "p2", "p3", "p4"))),
+    _edits(
+        put_row, st.sampled_from((QosClass("gold", 34, 5, 0, 10, 90, 8), QosClass("gold", 36, 5)))
+    ),
+    _edits(put_row, link_rates),
+    _edits(
+        put_row, st.builds(PolicyConnections, st.just("p1"), st.just(HERE), st.sampled_from((0, 9)))
+    ),
+)
 
 
 # ------------------------------------------------------- services with every field, either family

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from openflow.families import IPV6, PROTOCOLS, Family, family_of
 from gateway_lb.neighbours import VIP_MAC
 from nib.intent import Service
 from nib.topology import Host, Port
 from openflow import tables
 from openflow.conntrack import Conntrack
+from openflow.families import IPV6, PROTOCOLS, Family, family_of
 from openflow.fields import FIELDS, MAC
 from openflow.index import Index
 from openflow.interpreter import Choose, Sent, choose_by_hash, run

@@ -1,7 +1,7 @@
 """A network value as a running Mininet network on the machine's Open vSwitch.
 
-Owns building, the hosts' web servers, commands run inside them, and the complete removal at the
-end; `topologies.fabric` has the switches in hand meanwhile. Switches are plain bridges with
+Owns building, and the complete removal at the end; meanwhile `topologies.hosts` has the hosts in
+hand, and `topologies.fabric` the switches. Switches are plain bridges with
 `fail_mode=secure`; without a controller they forward nothing.
 
 It uses the emulator for namespaces and veth pairs only: no `mn -c`, no traffic control links, no
@@ -12,19 +12,17 @@ import importlib
 import logging
 import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from topologies import host_settings, ledger, openvswitch, signals
 from topologies.errors import NetworkError
 from topologies.fabric import Fabric
+from topologies.hosts import Hosts
 from topologies.ledger import DEFAULT_STATE_DIR, Ledger, Leftovers
-from topologies.spec import HostSpec, NetworkSpec, interface_name
-from topologies.web_server import WebServer
+from topologies.spec import NetworkSpec, interface_name
 
 Datapath = Literal["user", "kernel"]
 """`user` is Open vSwitch's netdev datapath, which needs no kernel module."""
@@ -34,109 +32,23 @@ _HOSTS = "hosts"  # the directory of the web servers' files
 _log = logging.getLogger(__name__)
 
 
-class RunningNetwork:
-    """A network that is up: run commands in its hosts, stop and start its web servers.
+class RunningNetwork(Hosts):
+    """A network that is up.
 
     fabric: its switches and the links between them, to be cut, lost and restarted.
     """
 
     def __init__(self, spec: NetworkSpec, fabric: Fabric, journal: Ledger, directory: Path) -> None:
-        self.spec = spec
+        super().__init__(spec, directory)
         self.fabric = fabric
         self._journal = journal
-        self._directory = directory
-        self._pids: dict[str, int] = {}
-        self._servers: dict[str, WebServer] = {}
-        self._children: list[subprocess.Popen[Any]] = []
-
-    def pid(self, host: str) -> int:
-        """The process that holds the host's network namespace. Raises KeyError when unknown."""
-        self.spec.host(host)
-        return self._pids[host]
-
-    def popen(
-        self,
-        host: str,
-        argv: Sequence[str],
-        *,
-        stdin: int | IO[Any] = subprocess.DEVNULL,
-        stdout: int | IO[Any] = subprocess.DEVNULL,
-        stderr: int | IO[Any] = subprocess.DEVNULL,
-    ) -> subprocess.Popen[bytes]:
-        """Start a command in the host's network namespace; it is killed when the network ends."""
-        process = subprocess.Popen(
-            ["mnexec", "-a", str(self.pid(host)), *argv],
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
-        self._journal.process(process.pid)
-        self._children.append(process)
-        return process
-
-    def run(
-        self, host: str, argv: Sequence[str], timeout_s: float = 30.0
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command in the host to its end.
-
-        Any exit code is returned as it is. Raises subprocess.TimeoutExpired after killing the
-        command and its children.
-        """
-        pipe = subprocess.PIPE
-        with self.popen(host, argv, stdout=pipe, stderr=pipe) as process:
-            try:
-                stdout, stderr = process.communicate(timeout=timeout_s)
-            except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
-            finally:
-                self._children.remove(process)
-        return subprocess.CompletedProcess(
-            list(argv), process.returncode, stdout.decode(), stderr.decode()
-        )
-
-    def stop_server(self, host: str, how: signal.Signals = signal.SIGTERM) -> None:
-        """Stop a container's web server: SIGTERM now, SIGQUIT after its requests, SIGKILL crash."""
-        self._server(host).stop(how)
-
-    def start_server(self, host: str) -> None:
-        """Start a container's stopped web server; returns when it listens."""
-        self._server(host).start()
 
     def await_controllers(self, timeout_s: int = 15) -> None:
         """As `Fabric.await_controllers`."""
         self.fabric.await_controllers(timeout_s)
 
-    def adopt(self, host: str, pid: int) -> None:
-        """For the builder: `pid` holds this host's namespace."""
+    def _note(self, pid: int) -> None:
         self._journal.process(pid)
-        self._pids[host] = pid
-
-    def add_server(self, host: HostSpec) -> None:
-        """For the builder: give a container its web server and start it."""
-
-        def start(argv: Sequence[str]) -> subprocess.Popen[bytes]:
-            return self.popen(host.name, argv)
-
-        self._servers[host.name] = WebServer(host, self._directory / host.name, start)
-        self._servers[host.name].start()
-
-    def stop_everything(self) -> None:
-        """For the removal: stop the web servers, kill what `popen` started, collect both."""
-        for server in self._servers.values():
-            if server.is_running():
-                server.stop()
-        for process in self._children:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-    def _server(self, host: str) -> WebServer:
-        self.spec.host(host)
-        if host not in self._servers:
-            raise NetworkError(f"host {host} has no web server; containers have")
-        return self._servers[host]
 
 
 @contextmanager

@@ -51,6 +51,11 @@ class Deployment:
         running = (*self._started_again[-1:], *self._children)
         return next(each.process for each in running if each.name == "controller")
 
+    @property
+    def node(self) -> subprocess.Popen[bytes]:
+        """The node agent's process."""
+        return next(each.process for each in self._children if each.name == "node")
+
     def status(self) -> dict[str, Any]:
         """The answer of GET /v1/status."""
         answer = self.http.get("/v1/status")
@@ -84,9 +89,19 @@ class Deployment:
         return answer
 
     def clear(self) -> None:
-        """Delete every service."""
-        for service in self.http.get("/v1/services").json()["items"]:
+        """Delete every policy, rate of a link, class of one's own, and service."""
+        for policy in self._items("policies"):
+            self.delete(f"/v1/policies/{policy['name']}")
+        for rate in self._items("link-rates"):
+            self.delete(f"/v1/link-rates/{rate['switch']}/{rate['port']}")
+        for each in self._items("classes"):
+            if each["origin"] != "built-in":
+                self.delete(f"/v1/classes/{each['name']}")
+        for service in self._items("services"):
             self.delete(f"/v1/services/{service['name']}")
+
+    def _items(self, what: str) -> list[dict[str, Any]]:
+        return list(self.http.get(f"/v1/{what}").raise_for_status().json()["items"])
 
     def cli(self, *arguments: str) -> commands.Finished:
         """Run the command `prewire` against this deployment."""

@@ -1,4 +1,4 @@
-"""A Mininet network with prewire in control of its switch, and what a test does with both."""
+"""A network with prewire in control of its switch, and what a test does with both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.acceptance.deployment import Deployment
 from tests.waiting import until
-from topologies.mininet_net import RunningNetwork
+from topologies.hosts import Hosts
 from topologies.processes import run
 from topologies.spec import HostSpec
 
@@ -35,7 +35,7 @@ _NAME: Final = "%header{X-Container}\\n"
 class Site:
     """The network `net`, and `prewire` that controls its switch `bridge`."""
 
-    net: RunningNetwork
+    net: Hosts
     prewire: Deployment
     vip: str = VIP
 

@@ -19,6 +19,7 @@ from tests.fabric.deployment import FabricDeployment
 from tests.fabric.relay import relay
 from tests.waiting import until
 from topologies import openvswitch
+from topologies.mininet_net import RunningNetwork
 from topologies.processes import run
 from topologies.spec import interface_name
 
@@ -57,6 +58,8 @@ class Stream:
 @dataclass(frozen=True, slots=True)
 class FabricSite(Site):
     """The network `net`, and `prewire` that controls its switches."""
+
+    net: RunningNetwork
 
     @property
     def fabric(self) -> FabricDeployment:

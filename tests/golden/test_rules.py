@@ -13,13 +13,14 @@ from gateway_lb.intent import put_container, put_service
 from nib.intent import Container, Service
 from nib.mirror import RowChange
 from nib.policy import Ejection, ExtraPort
+from nib.qos import Policy, PolicyConnections, PolicyShare
 from nib.records import Record
 from nib.topology import Host, Link, Port, Switch
 from openflow.text import actions_text, rules_text
 from openflow.values import Group, Rules
 from ryu_apps.compile import unit_rules
 from ryu_apps.dealing import next_slots
-from ryu_apps.units import BASE, PORTS, ROUTES, Unit
+from ryu_apps.units import BASE, CLASSES, PORTS, ROUTES, Unit
 from tests.nib_strategies import (
     HERE,
     THERE,
@@ -70,6 +71,9 @@ C1 = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:01:01", iface_id="pod
 C1_6 = replace(C1, address="fd01::1")
 TWIN = Service("api", "10.0.0.101", 80, number=3)
 TWIN_C1 = replace(C1, service="api", number=4)
+TO_WEB = Policy("to-web", None, "web", "interactive", max_bps=50_000_000, number=1)
+FROM_WEB = Policy("from-web", "web", None, "bulk", max_bps=1_000_000, burst_ms=2000, number=2)
+BETWEEN = Policy("between", "web", "api", "realtime", max_connections=10, number=3)
 HEALTH = Port(HERE, "health", 70, "02:00:00:00:00:70", health_iface(HERE), "02:70:77:00:00:02")
 
 FABRIC: list[Record] = [
@@ -127,6 +131,27 @@ ROWS: dict[str, tuple[Unit, list[Record]]] = {
         [replace(SERVICE, policy="source_affinity"), C1],
     ),
     "service_with_a_cap": (Unit("service", "web"), [replace(SERVICE, max_connections=10), C1]),
+    "classes": (CLASSES, [TO_WEB]),
+    "member": (Unit("member", C1.address), [SERVICE, C1, TO_WEB]),
+    "member_that_services_share": (
+        Unit("member", C1.address),
+        [SERVICE, C1, TWIN, replace(TWIN_C1, port=8081), TO_WEB],
+    ),
+    "member_ipv6": (Unit("member", C1_6.address), [SERVICE6, C1_6, TO_WEB]),
+    "policy_without_limits": (Unit("policy", "to-web"), [SERVICE, TO_WEB]),
+    "policy_that_limits_bits_and_packets": (
+        Unit("policy", "to-web"),
+        [SERVICE, TO_WEB, PolicyShare("to-web", HERE, 20_000_000, 5_000)],
+    ),
+    "policy_of_a_pair_that_has_all_its_connections": (
+        Unit("policy", "between"),
+        [SERVICE, TWIN, BETWEEN, PolicyConnections("between", HERE, 10)],
+    ),
+    "policy_of_a_source": (
+        Unit("policy", "from-web"),
+        [SERVICE, FROM_WEB, PolicyShare("from-web", HERE, 1_000_000)],
+    ),
+    "policy_of_a_service_that_is_not_there": (Unit("policy", "between"), [SERVICE, BETWEEN]),
     "service_with_ejection": (Unit("service", "web"), [replace(SERVICE, ejection=Ejection()), C1]),
 }
 

@@ -17,6 +17,7 @@ from nib.errors import NibError, SchemaMismatch, ServerError
 from nib.intent import Container, Service
 from nib.mirror import Mirror
 from nib.observed import Connections
+from nib.qos import Policy
 from nib.records import Global, Leader, SlotTable
 from nib.rows import packaged_schema, packaged_version, schema_path
 from nib.server import EmbeddedServer
@@ -67,6 +68,15 @@ def make_1_1_0(path: Path) -> None:
         ("Leader", {"epoch": 7, "controller": "one"}),
     ]
     make_released(path, "1.1.0", rows)
+
+
+def make_1_2_0(path: Path) -> None:
+    """A database as prewire made it before there were policies."""
+    rows: Rows = [
+        ("Global", {"generation": 5, "next_number": 9, "database": "0a1b2c3d"}),
+        ("Service", SERVICE_ROW | {"number": 7, "generation": 4, "locality": "prefer"}),
+    ]
+    make_released(path, "1.2.0", rows)
 
 
 @contextmanager
@@ -213,7 +223,19 @@ def test_rows_of_version_1_1_0_keep_their_meaning(state_dir: Path) -> None:
             assert mirror.all(Leader) == (Leader(8, "two", 1),)
 
 
-@pytest.mark.parametrize("make", [make_1_0_0, make_1_1_0])
+def test_a_database_of_version_1_2_0_takes_policies(state_dir: Path) -> None:
+    path = state_dir / "nib.db"
+    make_1_2_0(path)
+    assert convert(path).old == "1.2.0"
+    with EmbeddedServer(state_dir) as server, Nib(server.remote, "test") as nib:
+        nib.write(lambda draft: draft.put(Policy("limit", None, "web"))).result(WAIT_S)
+        with nib.view() as mirror:
+            assert mirror.need(Global, ()).database == "0a1b2c3d"
+            assert mirror.need(Service, "web").locality == "prefer"
+            assert mirror.need(Policy, "limit").number == 1
+
+
+@pytest.mark.parametrize("make", [make_1_0_0, make_1_1_0, make_1_2_0])
 def test_an_upgraded_database_gets_a_name_that_it_keeps(
     state_dir: Path, make: Callable[[Path], None]
 ) -> None:

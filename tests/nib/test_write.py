@@ -16,6 +16,17 @@ from nib.flight import Committed
 from nib.intent import BALANCE_POLICIES, LOCALITIES, MAX_WEIGHT, MODES, ON_EMPTY, Container, Service
 from nib.observed import REPORT_WORDS, Connections, Demand, Ejected, Health, Report
 from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
+from nib.qos import (
+    MAX_QUEUE,
+    MAX_RATE_BPS,
+    MIN_RATE_BPS,
+    LinkRate,
+    Policy,
+    PolicyConnections,
+    PolicyShare,
+    PortQos,
+    QosClass,
+)
 from nib.records import (
     ABOUT_CONTAINER,
     RECORD_CLASSES,
@@ -110,6 +121,18 @@ EVERY_RECORD: tuple[Record, ...] = (
     Connections("s1", "c1", 8, 2**41, PEER),
     Ejected("s1", "c1", 2**41, 3, "5 of 5 connections failed"),
     Demand("s1", 2**41, 2**40),
+    QosClass("gold", 34, MAX_QUEUE, 7, 1, 100, 100),
+    QosClass("default", 0, 0),
+    Policy("both", "s1", "s2", "gold", 10**6, MAX_RATE_BPS, 1, 1_000_000, 10_000),
+    Policy("to", None, "s1", max_bps=MIN_RATE_BPS),
+    Policy("from", "waits", None, burst_ms=10),
+    LinkRate(DPID, "s1-eth1", 10**11),
+    PolicyShare("both", DPID, MAX_RATE_BPS, 1),
+    PolicyShare("both", PEER),
+    PolicyConnections("both", DPID, 0),
+    PolicyConnections("both", PEER, 2**40),
+    PortQos(DPID, "s1-eth1", "dscp + linux-htb", 10**11, 'a "foreign" qdisc'),
+    PortQos(DPID, "s1", "none"),
 )  # fmt: skip
 
 
@@ -132,10 +155,13 @@ def test_every_record_comes_back_as_it_was_put(nib: Nib, open_nib: Callable[...,
             assert set(mine.all(kind)) == set(theirs.all(kind)) != set()
         for record in EVERY_RECORD:
             kept = theirs.need(type(record), record.key)
-            if isinstance(kept, Service | Container):
+            if isinstance(kept, Service | Container | Policy):
                 assert kept.number > 0
                 assert kept.generation == 1
                 kept = replace(kept, number=0, generation=0)
+            elif isinstance(kept, QosClass | LinkRate):
+                assert kept.generation == 1
+                kept = replace(kept, generation=0)
             assert kept == record
 
 

@@ -16,12 +16,16 @@ from gateway_lb.placement import port_of
 from nib.draft import Draft
 from nib.intent import Container, Service
 from nib.mirror import RowChange
-from nib.records import ABOUT_CONTAINER, AboutContainer, LocalSlots, SlotTable
+from nib.qos import LinkRate, Policy, PolicyShare, QosClass
+from nib.records import ABOUT_CONTAINER, AboutContainer, Key, LocalSlots, SlotTable
 from nib.topology import Port, Switch
 from openflow.values import Rules
+from qos.shares import shares_of
 from ryu_apps.compile import compile_state
 from ryu_apps.dealing import deal
+from ryu_apps.decisions import Decisions
 from ryu_apps.incremental import Incremental
+from ryu_apps.provision import provision
 from ryu_apps.rows import save
 from ryu_apps.units import Unit
 from tests.nib_strategies import (
@@ -35,7 +39,8 @@ from tests.nib_strategies import (
 )
 
 Parts = dict[Unit, Rules]
-Unsaved = dict[str | tuple[str, str], SlotTable | LocalSlots | None]
+Decided = SlotTable | LocalSlots | PolicyShare
+Unsaved = dict[tuple[type[Decided], Key], Decided | None]
 START_MS = 1_000_000
 THIRD = Switch("0000000000000003", 3, "s3", connected=True)
 
@@ -63,9 +68,16 @@ class Kept:
 
     def unsaved(self) -> Unsaved:
         """What it decided since it was asked last."""
-        found: Unsaved = dict(self.state.take_unsaved_slots().items())
-        found.update(self.state.take_unsaved_local_slots().items())
-        return found
+        decided: dict[type[Decided], Decisions[Any, Any]] = {
+            SlotTable: self.state.tables,
+            LocalSlots: self.state.local_tables,
+            PolicyShare: self.state.policing.shares,
+        }
+        return {
+            (kind, key): record
+            for kind, decisions in decided.items()
+            for key, record in decisions.take_unsaved().items()
+        }
 
     def full(self, switch: Switch) -> Parts:
         return not_empty(compile_state(self.state.view, switch))
@@ -95,7 +107,7 @@ def check(kept: Kept, database: Database) -> None:
     for dpid, switch in SWITCHES.items():
         assert not_empty(kept.parts[dpid]) == kept.full(switch)
         assert not_empty(kept.state.all_rules(switch)) == kept.full(switch)
-    for kind in (Service, Container, Port, Switch, *ABOUT_CONTAINER):
+    for kind in (Service, Container, Port, Switch, Policy, QosClass, LinkRate, *ABOUT_CONTAINER):
         assert set(kept.state.view.all(kind)) == set(database.mirror.all(kind))
 
 
@@ -110,6 +122,19 @@ def check_dealt(kept: Kept, passed_ms: int) -> None:
         assert set(table.slots) <= wanted
         assert bool(table.slots) == bool(wanted)
         check_locality(kept, service, wanted)
+
+
+def check_policed(kept: Kept) -> None:
+    """Once a second has passed, shares follow from all rows, and stay as they are."""
+    kept.tick(1000)
+    view = kept.state.view
+    for state in provision(view).policies.values():
+        held = {share.switch: share for share in view.shares_of(state.policy.name)}
+        assert shares_of(state, {}, held) == held
+        if held and state.metered_bps is not None:
+            total = sum(share.bps or 0 for share in held.values())
+            assert total <= state.metered_bps + len(held)
+    assert {share.policy for share in view.all(PolicyShare)} <= {p.name for p in view.all(Policy)}
 
 
 def check_tables(kept: Kept, service: Service, now_ms: int) -> SlotTable:
@@ -137,22 +162,14 @@ def check_locality(kept: Kept, service: Service, wanted: set[int]) -> None:
 
 
 def saved(database: Database, unsaved: Unsaved) -> list[RowChange]:
-    """The slot tables as they come back from the database."""
+    """What was decided as it comes back from the database."""
     changes = [
-        change for key, table in unsaved.items() for change in database.write(saving(key, table))
+        change
+        for (kind, key), record in unsaved.items()
+        for change in database.write(save(kind, key, record))
     ]
     unsaved.clear()
     return changes
-
-
-def saving(
-    key: str | tuple[str, str], table: SlotTable | LocalSlots | None
-) -> Callable[[Draft], object]:
-    if isinstance(key, str):
-        assert not isinstance(table, LocalSlots)
-        return save(SlotTable, key, table)
-    assert not isinstance(table, SlotTable)
-    return save(LocalSlots, key, table)
 
 
 def many_services(count: int) -> tuple[Kept, Database]:

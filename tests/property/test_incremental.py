@@ -24,6 +24,7 @@ from gateway_lb.intent import (
 from nib.intent import Container, Service
 from nib.observed import Connections, Ejected, Health, Report
 from nib.policy import Canary, HealthCheck
+from nib.qos import PolicyShare
 from nib.records import LocalSlots, SlotTable
 from ryu_apps.units import PORTS, ROUTES, Unit, all_units
 from tests.nib_strategies import (
@@ -32,6 +33,7 @@ from tests.nib_strategies import (
     THERE,
     Database,
     Edit,
+    bandwidth_edits,
     drain,
     edits,
     examples,
@@ -54,6 +56,7 @@ from tests.property.kept import (
     at_station,
     check,
     check_dealt,
+    check_policed,
     check_tables,
     delete_switch,
     many_services,
@@ -105,6 +108,7 @@ shapes = st.fixed_dictionaries(
 any_edits = (
     edits
     | fabric_edits
+    | bandwidth_edits
     | st.builds(Edit, st.just(save_table), slot_tables())
     | st.builds(Edit, st.just(save_local_table), local_tables)
     | st.builds(Edit, st.just(put_switch), st.just(THIRD))
@@ -141,13 +145,14 @@ def test_incremental_equals_full(
         if data.draw(st.booleans()):
             check_dealt(kept, data.draw(st.sampled_from((50, 999, 60_000))))
             check_quiet(kept)
+            check_policed(kept)
         unsaved.update(kept.unsaved())
         check(kept, database)
     for _ in range(4):
         kept.absorb(saved(database, unsaved))
         unsaved = kept.unsaved()
-    assert not unsaved, "slot tables go to and fro for ever"
-    for kind in (SlotTable, LocalSlots):
+    assert not unsaved, "decisions go to and fro for ever"
+    for kind in (SlotTable, LocalSlots, PolicyShare):
         assert set(kept.state.view.all(kind)) == set(database.mirror.all(kind))
     check(kept, database)
 

@@ -84,7 +84,7 @@ def test_a_report_that_changes_no_slot_recompiles_nothing() -> None:
     kept, database = many_services(1)
     kept.absorb(database.write(Edit(tell, Report("s0", "c1", inflight=7))))
     assert kept.tick() == set()
-    assert not kept.state.take_unsaved_slots().keys() - {"s0"}
+    assert not kept.state.tables.take_unsaved().keys() - {"s0"}
 
 
 def test_a_count_of_as_many_connections_as_before_makes_nothing_due() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
+from nib.qos import Policy, PolicyShare
 from nib.records import Record
 from nib.topology import Switch
 from openflow.fields import FIELDS, IPV4, IPV6, MAC
@@ -26,6 +27,7 @@ from tests.nib_strategies import (
     THERE,
     Database,
     Edit,
+    bandwidth_edits,
     examples,
     histories,
     link_of,
@@ -36,8 +38,11 @@ from tests.traffic import Client, client_rows
 CLIENT = Client()
 
 
+POLICED = st.builds(list.__add__, histories(), st.lists(bandwidth_edits, max_size=6))
+
+
 def whole(history: list[Edit]) -> Mirror:
-    """The database after these edits, with a client, links and slots."""
+    """The database after these edits, with a client, links, slots and shares."""
     mirror = Database(history).mirror
     rows: list[Record] = [trunk_port(HERE, "t1"), trunk_port(THERE, "t1")]
     rows += [link_of(HERE, "t1"), link_of(THERE, "t1"), *client_rows(CLIENT, HERE)]
@@ -45,6 +50,9 @@ def whole(history: list[Edit]) -> Mirror:
         mirror.apply(RowChange(None, row))
     for service in mirror.all(Service):
         mirror.apply(RowChange(None, next_slots(service.name, mirror)))
+    for policy in mirror.all(Policy):
+        share = PolicyShare(policy.name, HERE, policy.max_bps, policy.max_pps)
+        mirror.apply(RowChange(None, share))
     return mirror
 
 
@@ -73,7 +81,7 @@ def packets_of(draw: st.DrawFn, view: Mirror) -> Packet:
     return draw(st.sampled_from(made))
 
 
-@given(histories(), st.data())
+@given(POLICED, st.data())
 @examples(0.3)
 def test_a_packet_meets_no_other_units(history: list[Edit], data: st.DataObject) -> None:
     view = whole(history)
@@ -87,7 +95,7 @@ def test_a_packet_meets_no_other_units(history: list[Edit], data: st.DataObject)
         assert few.hops == all_of_them.hops
 
 
-@given(histories())
+@given(POLICED)
 @examples(0.3)
 def test_a_flow_is_looked_for_where_it_was_made(history: list[Edit]) -> None:
     view = whole(history)
@@ -105,7 +113,7 @@ def test_the_fields_with_addresses_are_known_by_their_form() -> None:
     }  # fmt: skip
 
 
-@given(histories(), st.data())
+@given(POLICED, st.data())
 @examples(0.1)
 def test_every_flow_is_explained(history: list[Edit], data: st.DataObject) -> None:
     view = whole(history)

@@ -14,7 +14,6 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openflow.families import PROTOCOLS
 from gateway_lb.health import health_iface
 from gateway_lb.neighbours import VIP_MAC
 from gateway_lb.pipeline import group_id
@@ -24,6 +23,7 @@ from nib.mirror import Mirror, RowChange
 from nib.policy import Ejection, ExtraPort
 from nib.records import Record, SlotTable
 from nib.topology import Host, Port, Switch
+from openflow.families import PROTOCOLS
 from openflow.fields import FIELDS, MAC
 from openflow.packet import ACK, FIN, RST, SYN, SYN_ACK, Packet
 from openflow.packet import packet as packet_of

@@ -34,6 +34,7 @@ from tests import commands
 from tests.acceptance.deployment import sample_values
 from tests.ovs import PrivateOvs
 from tests.places import free_ports, short_directory
+from tests.ryu import Framework, controller_command
 from tests.waiting import until
 
 BRIDGE: Final = "br0"
@@ -58,6 +59,7 @@ class Controlled:
     settings: Settings
     log: Path
     process: subprocess.Popen[bytes]
+    framework: Framework
 
     def write(self, change: Callable[[Draft], Any]) -> Any:
         """Commit a change."""
@@ -147,7 +149,7 @@ class Controlled:
         """Kill the controller and start another."""
         self.process.kill()
         self.process.wait()
-        self.process = _controller(self.settings, self.log)
+        self.process = _controller(self.settings, self.log, self.framework)
         self.await_switch()
 
     def await_switch(self) -> None:
@@ -202,10 +204,10 @@ def _tcp(macs: str, source: tuple[str, int], target: tuple[str, int], flags: str
     )
 
 
-def _controller(settings: Settings, log: Path) -> subprocess.Popen[bytes]:
+def _controller(settings: Settings, log: Path, framework: Framework) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*processes.tied(), *commands.command("controller")],
+            [*processes.tied(), *controller_command(framework, settings)],
             env=commands.environment(settings.environment),
             cwd=log.parent,
             stdin=subprocess.DEVNULL,
@@ -215,7 +217,7 @@ def _controller(settings: Settings, log: Path) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def controlled(**given: Any) -> Iterator[Controlled]:
+def controlled(framework: Framework = "os-ken", **given: Any) -> Iterator[Controlled]:
     """Everything runs, and ends with the block; the controller's log is free of tracebacks.
 
     given: settings.
@@ -236,7 +238,8 @@ def controlled(**given: Any) -> Iterator[Controlled]:
             **given,
         )
         log = directory / "controller.log"
-        here = Controlled(ovs, database, nib, settings, log, _controller(settings, log))
+        process = _controller(settings, log, framework)
+        here = Controlled(ovs, database, nib, settings, log, process, framework)
         try:
             names = [f"p{number}" for number in range(1, 8)]
             ovs.add_bridge(BRIDGE, dpid=1, ports=names)

@@ -86,7 +86,7 @@ def test_names_that_are_no_part_of_a_path(server: RestServer, path: str) -> None
         ({"protocol": 6}, "protocol"),
         ({"weight": 5}, "weight"),
         ({"name": "other"}, "name"),
-        ({"extra_ports": [{"port": 443}]}, "extra_ports.0.target"),
+        ({"extra_ports": [{"port": 443}]}, "extra_ports[0].target"),
         ({"extra_ports": [{"port": 80, "target": 81}]}, "extra_ports"),
         ({"extra_ports": [{"port": 443, "target": 70000}]}, "extra_ports.target"),
         ({"extra_ports": [{"port": 1000 + n, "target": 1} for n in range(16)]}, "extra_ports"),

@@ -79,7 +79,9 @@ def test_every_route_is_described(server: RestServer) -> None:
         "/v1/explain/flow", "/v1/services/{name}/slots", "/v1/demand", "/v1/reports",
         "/v1/services/{name}/containers/{container_id}/renew",
         "/v1/services/{name}/containers/{container_id}/report", "/v1/links", "/v1/hosts",
-        "/v1/hosts/{mac}", "/v1/topology", "/v1/adopt",
+        "/v1/hosts/{mac}", "/v1/topology", "/v1/adopt", "/v1/classes", "/v1/classes/{name}",
+        "/v1/policies", "/v1/policies/{name}", "/v1/link-rates", "/v1/bandwidth", "/v1/apply",
+        "/v1/link-rates/{switch}/{port}", "/v1/traffic-presets",
     } <= set(paths)  # fmt: skip
     for path, methods in paths.items():
         for method, operation in methods.items():

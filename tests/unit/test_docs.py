@@ -15,7 +15,7 @@ ROOT = Path(docs.__file__).parent.parent
 HAND_KEPT = (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md")
 PAGES = sorted([*HAND_KEPT, *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-COMMAND = re.compile(r"\bprewire ((?:[a-z]+(?: |\b))+)")
+COMMAND = re.compile(r"\bprewire ((?:[a-z]+(?:-[a-z]+)*(?: |\b))+)")
 COMMENT = re.compile(r"^#.*$", re.MULTILINE)
 
 

@@ -99,6 +99,19 @@ def test_nobody_s_connections_are_not_counted() -> None:
     assert (dict(made.counts), made.unknown) == ({}, 0)
 
 
+def test_answered_connections_by_client_of_the_containers_that_are_told_apart() -> None:
+    both = ("ESTABLISHED", "ESTABLISHED")
+    made = Tally(frozenset({7, 8, 9}))
+    lines = [
+        *[V4.format(*both), V6.format("ESTABLISHED", "SYN_SENT"), UDP, KERNEL.format(*both)],
+        V4.format("SYN_SENT", "CLOSED"),  # refused, or not answered yet
+        V4.format("TIME_WAIT", "TIME_WAIT"),
+    ]
+    made.add(line.encode() for line in lines)
+    assert made.sources == {(5, 7, "10.0.0.1"): 1, (5, 8, "fd00::1"): 1}
+    assert made.counts[5, 7] == 2, "one that is not answered yet is a container's already"
+
+
 def test_unknown_lines_are_counted_and_nothing_else() -> None:
     made = tally("what?", "tcp,orig=(", V4.format("ESTABLISHED", "ESTABLISHED"), "\0\xff")
     assert (dict(made.counts), made.unknown) == ({(5, 7): 1}, 3)

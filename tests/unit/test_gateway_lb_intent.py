@@ -9,7 +9,6 @@ import pytest
 
 from gateway_lb.intent import (
     Registration,
-    Stored,
     delete_service,
     drain_container,
     put_container,
@@ -23,6 +22,7 @@ from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.policy import Canary, Ejection, ExtraPort, HealthCheck
 from nib.records import Global, Record, SlotTable
+from nib.stored import Stored
 from nib.topology import Port, Switch
 
 S1, S2, S3 = "00000000000000a1", "00000000000000a2", "00000000000000a3"

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from gateway_lb.placement import port_called, port_of, switch_called
+from gateway_lb.placement import port_of
 from nib.errors import FieldError
 from nib.intent import Container
 from nib.mirror import Mirror, RowChange
+from nib.places import port_called, switch_called
 from nib.records import Record
 from nib.topology import Port, Switch
 

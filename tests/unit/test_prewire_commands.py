@@ -34,7 +34,10 @@ def test_there_are_all_commands() -> None:
         ("container", "delete"), ("db", "init"), ("db", "convert"), ("db", "backup"),
         ("db", "serve"), ("db", "cluster", "create"), ("db", "cluster", "join"), ("tls", "init"),
         ("links",), ("hosts",), ("host", "forget"), ("topology",), ("adopt",),
-        ("switch", "list"), ("switch", "forget"),
+        ("switch", "list"), ("switch", "forget"), ("apply",), ("plan",), ("bandwidth",),
+        ("policy", "set"), ("policy", "list"), ("policy", "show"), ("policy", "delete"),
+        ("class", "set"), ("class", "list"), ("class", "delete"), ("link-rate", "set"),
+        ("link-rate", "list"), ("link-rate", "delete"),
     }  # fmt: skip
     assert wanted <= set(all_commands())
 

@@ -15,6 +15,7 @@ from nib.errors import Conflict, FieldError, NotFound
 from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections
+from nib.qos import Policy, PolicyConnections, PolicyShare, PortQos
 from nib.records import Audit, Global, Leader, LocalSlots, Record
 from nib.topology import Host, Link, Port, Switch
 from prewire import drawing
@@ -272,17 +273,29 @@ def test_the_status_tells_who_leads_and_which_database_it_is() -> None:
     assert (nobody.leader, nobody.epoch, nobody.database) == (None, None, None)
 
 
+def test_the_status_tells_how_policies_stand() -> None:
+    wanting = Policy("wanting", None, "web", "interactive", guaranteed_bps=90 * GBIT, number=1)
+    later = Policy("later", None, "buy", number=2)
+    told = status_out(fabric(wanting, later, Policy("plain", "web", number=3)), 0)
+    assert told.policies == {"short": 1, "waiting": 1, "active": 1}
+    assert told.policies_short == ["wanting"]
+
+
 def test_a_forgotten_switch_leaves_nothing_but_its_containers() -> None:
     gone = Switch(LEAF1, 3, "leaf1")
     rows = (
         gone, Audit(LEAF1), Connections("web", "c1", 1, 1, LEAF1), LocalSlots("web", LEAF1, (2,)),
         Connections("web", "c1", 1, 1, LEAF2), LocalSlots("web", LEAF2, (2,)),
+        PortQos(LEAF1, "to1", "none"), PolicyShare("p", LEAF1), PolicyConnections("p", LEAF1, 1),
     )  # fmt: skip
     mirror = fabric(*rows)
     draft = Draft(mirror)
     switch_forgotten(LEAF1)(draft)
     deleted = {change.kind for change in draft.net_changes()}
-    assert deleted == {Switch, Port, Link, Host, Connections, LocalSlots, Audit}
+    assert deleted == {
+        Switch, Port, Link, Host, Connections, LocalSlots, Audit, PortQos, PolicyShare,
+        PolicyConnections,
+    }  # fmt: skip
     assert all(change.new is None for change in draft.net_changes())
     left = [repr(row) for kind in deleted for row in mirror.all(kind)]
     assert not [row for row in left if LEAF1 in row]

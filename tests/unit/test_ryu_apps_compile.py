@@ -187,23 +187,23 @@ def test_slots_that_another_controller_left_are_kept_where_they_are_right() -> N
     assert state.generation == 7
     assert slots.count(3) == slots.count(4) == 32
     assert sum(a != b for a, b in zip(left.slots, slots, strict=True)) == 8
-    assert state.take_unsaved_slots() == {"web": SlotTable("web", slots)}
-    assert state.take_unsaved_slots() == {}
+    assert state.tables.take_unsaved() == {"web": SlotTable("web", slots)}
+    assert state.tables.take_unsaved() == {}
 
 
 def test_the_slots_of_a_service_that_goes_are_deleted() -> None:
     state = Incremental()
     state.absorb([RowChange(None, row) for row in (WEB, C1, *PLACES)], 1, 0)
-    state.take_unsaved_slots()
+    state.tables.take_unsaved()
     state.absorb([RowChange(C1, None), RowChange(WEB, None)], 2, 0)
-    assert state.take_unsaved_slots() == {"web": None}
+    assert state.tables.take_unsaved() == {"web": None}
     assert state.view.get(SlotTable, "web") is None
 
 
 def test_slots_of_a_service_that_never_was_are_deleted() -> None:
     state = Incremental()
     state.absorb([RowChange(None, SlotTable("gone", (1,) * 64))], 1, 0)
-    assert state.take_unsaved_slots() == {"gone": None}
+    assert state.tables.take_unsaved() == {"gone": None}
 
 
 def test_another_controllers_later_slots_are_taken_over() -> None:

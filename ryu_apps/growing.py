@@ -1,0 +1,57 @@
+"""Totals that only grow, of counters that start again from zero together.
+
+So do those of a meter when it is changed, of a flow when it comes again, of a queue when its port's
+queues are set anew. Where this is known it is said (`start_again`); where not, a counter below its
+last reading shows it. (`ryu_apps.counters` has totals of counters that start again one by one.)
+
+Pure: readings in, totals out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Growing(Generic[K]):
+    """Totals of one switch, by key."""
+
+    def __init__(self) -> None:
+        self._last: dict[K, tuple[int, ...]] = {}
+        self._totals: dict[K, tuple[int, ...]] = {}
+
+    def read(self, key: K, values: tuple[int, ...]) -> None:
+        """A new reading."""
+        zeros = (0,) * len(values)
+        last = self._last.get(key, zeros)
+        if any(value < before for value, before in zip(values, last, strict=True)):
+            last = zeros
+        total = self._totals.get(key, zeros)
+        self._totals[key] = tuple(
+            count + value - before for count, value, before in zip(total, values, last, strict=True)
+        )
+        self._last[key] = values
+
+    def start_again(self, keys: Iterable[K]) -> None:
+        """The counters of these keys are at zero now."""
+        for key in keys:
+            self._last.pop(key, None)
+
+    def start_again_but(self, held: Collection[K]) -> None:
+        """Only these keys are there; others start at zero where they come again."""
+        self.start_again(self._last.keys() - set(held))
+
+    def keep(self, wanted: Callable[[K], object]) -> None:
+        """Forget the keys that are not wanted."""
+        for key in [key for key in self._totals if not wanted(key)]:
+            del self._totals[key]
+            self._last.pop(key, None)
+
+    def total(self, key: K) -> tuple[int, ...] | None:
+        """The total of a key; None: it was never read."""
+        return self._totals.get(key)
+
+    def __iter__(self) -> Iterator[tuple[K, tuple[int, ...]]]:
+        return iter(list(self._totals.items()))
