@@ -101,7 +101,7 @@ def _latency(axes: Any, course: Course) -> None:
     axes.set_yscale("log")
     axes.set_ylabel("round trip, ms")
     axes.set_xlabel("seconds")
-    axes.legend(loc="center right", fontsize=9)
+    axes.legend(loc="upper right", fontsize=9)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ Must not know: HTTP, how a change is made, what links can carry (`qos.admission`
 from __future__ import annotations
 
 from nib.errors import Conflict, FieldError
+from nib.intent import Service
 from nib.mirror import Lookups
 from nib.qos import Policy, QosClass
 from qos.classes import DEFAULT, classes_of
@@ -72,6 +73,7 @@ def check_policy(policy: Policy, view: Lookups) -> None:
             f"use one of {', '.join(classes)}, or make that class first",
         )
     _check_guarantee(policy)
+    _check_connections(policy, view)
     taken = view.policy_between(*policy.ends)
     if taken is not None and taken.name != policy.name:
         raise ends_taken(policy, taken.name)
@@ -100,6 +102,20 @@ def _check_guarantee(policy: Policy) -> None:
             "guaranteed_bps",
             f"class {DEFAULT} also has what no policy speaks of, and that could use it up",
             "give a class of its own kind, such as interactive, or leave guaranteed_bps out",
+        )
+
+
+def _check_connections(policy: Policy, view: Lookups) -> None:
+    if policy.max_connections is None or policy.destination is None:
+        return
+    service = view.get(Service, policy.destination)
+    if service is None:
+        return
+    if service.mode == "stateless" or "tcp" not in {protocol for _, _, protocol in service.fronts}:
+        raise FieldError(
+            "max_connections",
+            f"service {service.name} tracks no TCP connections, so there is nothing to count",
+            "leave max_connections out, or make the service a stateful TCP one",
         )
 
 

@@ -1,7 +1,8 @@
 """What each policy gets: its fair share of the links it may take, its meter, and how it stands.
 
-Every link has a part for each class with guarantees, which its queue is assured of; what a class
-with guarantees lets in is kept within that part, so that no other class can take what was promised.
+Every link has a part for each class with guarantees that several policies share, which its queue is
+assured of; what these let in is kept within that part, so that no other class can take what was
+promised.
 
 Must not know: paths, where anything is, how a rate is divided among switches.
 """
@@ -137,9 +138,9 @@ class _Resources:
 
 
 def _parts(link: LinkState) -> Iterator[tuple[str, int]]:
-    """What classes may have of a link where they have guarantees, or else a maximum."""
+    """What classes may have of a link where they share guarantees or are short, or a maximum."""
     for name, sure in link.assurances().items():
-        if name in link.guaranteed:
+        if name in link.shared or (name in link.guaranteed and link.spare(name) < 0):
             yield name, sure
         elif link.most(name) < link.rate_bps:
             yield name, link.most(name)

@@ -8,6 +8,7 @@ Rates are bits a second of whole Ethernet frames. Must not know: paths, where an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
@@ -42,7 +43,8 @@ class Reach:
 class LinkState:
     """One direction of a link, and the guarantees on it by class.
 
-    rate_bps: 0 = nobody knows; stated: it is an operator's word; guaranteed: sums above 0.
+    rate_bps: 0 = nobody knows; stated: it is an operator's word; guaranteed: sums above 0; shared:
+    of the classes with guarantees those that several policies have there.
     """
 
     key: LinkKey
@@ -50,6 +52,7 @@ class LinkState:
     stated: bool
     guaranteed: Mapping[str, int] = field(default_factory=dict)
     classes: Mapping[str, QosClass] = field(default_factory=lambda: PRESETS)
+    shared: frozenset[str] = frozenset()
 
     @property
     def guaranteed_bps(self) -> int:
@@ -91,16 +94,16 @@ class LinkState:
     def assurances(self) -> dict[str, int]:
         """What each class's queue is sure of, together the rate at most.
 
-        Its minimum; where it has guarantees also a part, by weight, of what is nobody's. Where the
-        minima do not fit, all are cut by the same part.
+        Its minimum; where it has guarantees and is shared also its part, by weight among all
+        classes, of what is nobody's. Where the minima do not fit, all are cut by the same part.
         """
         sure = {each: min(self.minimum(each), self.most(each)) for each in self.classes}
         left = self.rate_bps - sum(sure.values())
         if left < 0:
             total = self.rate_bps - left
             return {each: sum_ * self.rate_bps // total for each, sum_ in sure.items()}
-        weights = sum(self.classes[each].weight for each in self.guaranteed)
-        for each in self.guaranteed:
+        weights = sum(each.weight for each in self.classes.values())
+        for each in self.shared:
             part = left * self.classes[each].weight // weights
             sure[each] = min(sure[each] + part, self.most(each))
         return sure
@@ -161,15 +164,22 @@ def reserved(
 ) -> dict[LinkKey, LinkState]:
     """Every link with the guarantees on it. rates: (rate_bps, stated) of each link in a reach."""
     sums: dict[LinkKey, dict[str, int]] = {}
+    users: Counter[tuple[LinkKey, str]] = Counter()
     for policy, reach in placed:
-        guaranteed = policy.guaranteed_bps
-        if guaranteed is None:
-            continue
         name = class_of(policy, classes).name
         for key in reach.links:
-            on_link = sums.setdefault(key, {})
-            on_link[name] = on_link.get(name, 0) + guaranteed
+            users[key, name] += 1
+            if policy.guaranteed_bps is not None:
+                on_link = sums.setdefault(key, {})
+                on_link[name] = on_link.get(name, 0) + policy.guaranteed_bps
     return {
-        key: LinkState(key, rate, stated, sums.get(key, _NOTHING), classes)
+        key: LinkState(
+            key,
+            rate,
+            stated,
+            sums.get(key, _NOTHING),
+            classes,
+            frozenset(name for name in sums.get(key, _NOTHING) if users[key, name] > 1),
+        )
         for key, (rate, stated) in rates.items()
     }

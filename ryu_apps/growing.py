@@ -43,6 +43,11 @@ class Growing(Generic[K]):
         """Only these keys are there; others start at zero where they come again."""
         self.start_again(self._last.keys() - set(held))
 
+    def begin(self, wanted: Callable[[K], object]) -> None:
+        """The totals of these keys are zero now; their counters go on."""
+        for key in [key for key in self._totals if wanted(key)]:
+            self._totals[key] = (0,) * len(self._totals[key])
+
     def keep(self, wanted: Callable[[K], object]) -> None:
         """Forget the keys that are not wanted."""
         for key in [key for key in self._totals if not wanted(key)]:

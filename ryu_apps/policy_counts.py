@@ -10,7 +10,7 @@ Pure: readings in, totals out. Must not know: messages, names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,13 +80,15 @@ class PolicyCounts:
         """The last reading of meters before they start again at zero."""
         self._meters.start_again(self._read_meters(meters))
 
-    def keep(self, numbers: Callable[[int], object]) -> None:
-        """Forget the policies whose numbers are not wanted."""
-        self._flows.keep(lambda key: numbers(key[0]))
-        self._meters.keep(lambda meter_id: numbers(policy_of_meter(meter_id) or 0))
+    def begin(self, numbers: Collection[int]) -> None:
+        """These are the numbers of other policies now: their totals begin at zero.
+
+        The switch may not know the difference, and go on counting.
+        """
+        self._flows.begin(lambda key: key[0] in numbers)
+        self._meters.begin(lambda meter_id: policy_of_meter(meter_id) in numbers)
         for known in (self._before, self._passed):
-            for number in [number for number in known if not numbers(number)]:
-                del known[number]
+            known.update(dict.fromkeys(known.keys() & numbers, _NOTHING))
 
     def counts(self) -> Mapping[int, PolicyCount]:
         """The totals of every policy of which a flow was ever read."""

@@ -20,7 +20,6 @@ from nib.mirror import Lookups
 from nib.qos import Policy
 from openflow import cookies, tables
 from openflow.cookies import Kind
-from qos.pipeline import policy_of_meter
 from ryu_apps.policy_counts import Counted, FlowCount, MeterCount, PolicyCount, PolicyCounts
 from ryu_apps.reports import NotOurs, flow_of
 
@@ -40,52 +39,52 @@ class PolicyReadings(Collector):
         self._nib = nib
         self._lock = threading.Lock()
         self._counts: dict[str, PolicyCounts] = {}  # by datapath id
-        self._names: Mapping[int | None, str] = {}  # of policies, by number
+        self._names: Mapping[int, str] = {}  # of policies, by number
 
     def read(self, dpid: str, flows: Iterable[Any], meters: Iterable[Any]) -> None:
         """Take a whole reading of a switch: of its flows first, then of its meters."""
         found = [count for entry in flows if (count := flow_count(entry)) is not None]
         with self._lock, self._nib.view() as view:
-            self._forget_others(view)
-            known = [count for count in found if count.policy in self._names]
-            self._of(dpid).read(known, self._known(meters))
+            self._learn_names(view)
+            self._of(dpid).read(found, map(meter_count, meters))
 
     def last_of(self, dpid: str, meters: Collection[Any]) -> None:
         """Take the last reading of meters whose counters start again at zero."""
         with self._lock, self._nib.view() as view:
-            self._forget_others(view)
-            self._of(dpid).last_of(self._known(meters))
+            self._learn_names(view)
+            self._of(dpid).last_of(map(meter_count, meters))
+
+    def clear(self) -> None:
+        """Forget all, as a controller that has read nothing yet."""
+        with self._lock:
+            self._counts.clear()
 
     def collect(self) -> Iterator[Metric]:
         """All metrics; the registry calls it at every scrape."""
         families = {(what, unit): _family(what, unit) for what, _ in _COUNTED for unit in _UNITS}
         with self._lock, self._nib.view() as view:
-            self._forget_others(view)
+            self._learn_names(view)
             for dpid, counts in self._counts.items():
                 for number, count in counts.counts().items():
-                    for key, family in families.items():
-                        family.add_metric([self._names[number], dpid], _value(count, *key))
+                    if number in self._names:
+                        for key, family in families.items():
+                            family.add_metric([self._names[number], dpid], _value(count, *key))
         yield from families.values()
 
     def describe(self) -> Iterator[Metric]:
         """Nothing in advance: names do not depend on it, and the database may not be loaded."""
         return iter(())
 
-    def _forget_others(self, view: Lookups) -> None:
-        """Forget policies that are gone, though their numbers may be others' now."""
+    def _learn_names(self, view: Lookups) -> None:
+        """A policy may have the number of one that is gone, and none of its counts."""
         names = view.derived(_names_in, Policy)
         if names is self._names:
             return
-        gone = {number for number, name in self._names.items() if names.get(number) != name}
+        numbers = names.keys() | self._names.keys()
+        others = {number for number in numbers if names.get(number) != self._names.get(number)}
         self._names = names
-        for counts in self._counts.values() if gone else ():
-            counts.keep(lambda number: number not in gone)
-
-    def _known(self, meters: Iterable[Any]) -> Iterator[MeterCount]:
-        """The meters of policies that there are."""
-        return (
-            meter_count(entry) for entry in meters if policy_of_meter(entry.meter_id) in self._names
-        )
+        for counts in self._counts.values():
+            counts.begin(others)
 
     def _of(self, dpid: str) -> PolicyCounts:
         return self._counts.setdefault(dpid, PolicyCounts())
@@ -114,7 +113,7 @@ def meter_count(entry: Any) -> MeterCount:
     )
 
 
-def _names_in(view: Lookups) -> Mapping[int | None, str]:
+def _names_in(view: Lookups) -> Mapping[int, str]:
     return {policy.number: policy.name for policy in view.all(Policy)}
 
 

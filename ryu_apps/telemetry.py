@@ -127,6 +127,8 @@ class Telemetry(framework.App):  # type: ignore[misc]
     def _poll(self) -> None:
         self._asked.clear()
         self._policy_flows.clear()
+        if not self._leadership.leading:
+            self._read.policies.clear()  # meters start again at zero, and another hears it
         for datapath in self._datapaths.values():
             self._ask(datapath)
         self._mailbox.after(self._settings.stats_seconds, self._poll)

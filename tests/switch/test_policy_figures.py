@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from nib.qos import Policy
-from ryu_apps.policy_readings import PolicyReadings
 from tests.needs import need_ovs
 from tests.switch.metered import FRAME_BYTES, Figures, Metered, metered
 from tests.waiting import until
@@ -99,7 +98,7 @@ def test_what_was_counted_before_is_no_traffic_of_now(site: Metered) -> None:
     """Another controller took over: what meters dropped before their last change nobody knows."""
     change_all_the_time(site, lambda number: site.scale(50 + number))
     known = site.figures()
-    site.readings = PolicyReadings(site.nib)
+    site.readings.clear()
     site.read()
     for name, figures in site.figures().items():
         assert figures.passed <= known[name].passed

@@ -180,15 +180,17 @@ def test_no_class_guarantees_more_than_its_maximum() -> None:
     assert link_of(realtime=55 * M).spare("realtime") == -5 * M
 
 
-def test_a_class_with_guarantees_is_sure_of_what_is_nobodys() -> None:
-    assert link_of(interactive=40 * M).assurances() == {
+def test_a_class_whose_guarantees_are_shared_is_sure_of_its_part_of_what_is_nobodys() -> None:
+    """By weight: 4 of 11 of what is left."""
+    alone = link_of(interactive=40 * M)
+    assert alone.assurances() == {
         "default": 20 * M,
         "bulk": 5 * M,
-        "interactive": 65 * M,
+        "interactive": 40 * M,
         "realtime": 10 * M,
     }
-    both = link_of(interactive=40 * M, realtime=20 * M)  # of the 15 that are left, half each
-    assert (both.assured("interactive"), both.assured("realtime")) == (47_500_000, 27_500_000)
+    shared = replace(alone, shared=frozenset(("interactive",)))
+    assert shared.assurances() == alone.assurances() | {"interactive": 40 * M + 25 * M * 4 // 11}
 
 
 def test_where_minima_do_not_fit_all_are_cut() -> None:
@@ -210,15 +212,15 @@ def test_of_an_unknown_rate_nothing_is_sure() -> None:
 def test_a_guarantee_by_itself_needs_no_meter() -> None:
     state = provision(view_of(PAIR)).policies["p"]
     assert (state.state, state.reason, state.metered_bps) == ("active", "", None)
-    assert state.allocated_bps == pytest.approx(65 * M)
+    assert state.allocated_bps == pytest.approx(100 * M)
 
 
 def test_beside_a_guarantee_of_its_class_a_policy_is_held_to_its_share() -> None:
     greedy = Policy("q", None, "sql", "interactive")
     found = provision(view_of(PAIR, greedy)).policies
     assert found["p"].metered_bps is None
-    assert found["q"].metered_bps == 17_500_000  # half of what the class has beside 30M
-    assert found["q"].reason == "at most 17.5M beside the guarantees of its class"
+    assert found["q"].metered_bps == 6_363_636  # half of 4 in 11 of the 35M that are nobody's
+    assert found["q"].reason == "at most 6.364M beside the guarantees of its class"
 
 
 def test_another_class_is_not_held() -> None:

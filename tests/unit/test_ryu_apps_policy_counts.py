@@ -122,12 +122,18 @@ def test_meters_that_are_no_policys_are_not_counted() -> None:
     check(counts, 8, 2)
 
 
-def test_policies_are_apart_and_may_be_forgotten() -> None:
+def test_policies_are_apart() -> None:
     counts = PolicyCounts()
     counts.read([flow(10), flow(7, policy=2)], [meter(10, 2)])
-    assert counts.counts()[2] == PolicyCount((7, 700), (0, 0))
-    counts.keep(lambda number: number == 2)
-    assert counts.counts().keys() == {2}
-    counts.read([flow(10), flow(9, policy=2)], [meter(10, 2)])
     check(counts, 8, 2)
-    assert counts.counts()[2] == PolicyCount((9, 900), (0, 0))
+    assert counts.counts()[2] == PolicyCount((7, 700), (0, 0))
+
+
+def test_another_policy_of_the_same_number_begins_at_zero_though_counters_go_on() -> None:
+    counts = PolicyCounts()
+    counts.read([flow(10), flow(7, policy=2)], [meter(10, 2)])
+    counts.begin({1})
+    check(counts, 0, 0)
+    counts.read([flow(30), flow(8, policy=2)], [meter(30, 7)])
+    check(counts, 15, 5)
+    assert counts.counts()[2] == PolicyCount((8, 800), (0, 0))

@@ -91,10 +91,21 @@ def test_a_policy_with_the_number_of_one_that_is_gone_begins_at_zero(nib: Nib) -
     readings.read(HERE, [flow(10)], [meter(10, 4)])
     put(nib, GOLD, None)
     readings.last_of(HERE, [meter(12, 4)])
-    readings.read(HERE, [flow(12)], [meter(12, 4)])  # it is still in the switch
+    readings.read(HERE, [flow(12)], [])  # it is still in the switch
     assert shown(readings, "offered_packets") == {}
     put(nib, None, replace(GOLD, name="silver"))
     readings.read(HERE, [flow(2)], [meter(2, 1)])
+    assert shown(readings, "offered_packets") == {("silver", HERE): 2}
+    assert shown(readings, "dropped_packets") == {("silver", HERE): 1}
+
+
+def test_it_begins_at_zero_also_where_the_switch_sees_no_difference(nib: Nib) -> None:
+    readings = PolicyReadings(nib)
+    readings.read(HERE, [flow(10)], [meter(10, 4)])
+    put(nib, GOLD, None)
+    put(nib, None, replace(GOLD, name="silver"))
+    assert shown(readings, "offered_packets") == {("silver", HERE): 0}
+    readings.read(HERE, [flow(12)], [meter(12, 5)])
     assert shown(readings, "offered_packets") == {("silver", HERE): 2}
     assert shown(readings, "dropped_packets") == {("silver", HERE): 1}
 
