@@ -39,12 +39,13 @@ def shares_of(
         abs(part - before[switch]) <= _WORTH for switch, part in parts.items()
     ):
         parts = before
-    name, pps = policy.name, policy.max_pps
-    wanted = {
-        switch: PolicyShare(name, switch, _part_of(bps, part), _part_of(pps, part))
-        for switch, part in parts.items()
+        if _totals(held) == (bps, policy.max_pps):
+            return dict(held)
+    bits, packets = _split(bps, parts), _split(policy.max_pps, parts)
+    return {
+        switch: PolicyShare(policy.name, switch, bits.get(switch), packets.get(switch))
+        for switch in parts
     }
-    return dict(held) if _is_rounding(wanted, held) else wanted
 
 
 def _settled(state: PolicyState, held: int) -> int | None:
@@ -86,18 +87,17 @@ def _parts_of(held: Mapping[str, PolicyShare]) -> dict[str, float]:
     return {switch: size / total for switch, size in sizes.items()}
 
 
-def _part_of(limit: int | None, part: float) -> int | None:
-    return None if limit is None else max(1, round(limit * part))
+def _totals(held: Mapping[str, PolicyShare]) -> tuple[int | None, int | None]:
+    """Bits and packets a second of all shares together."""
+    bits = [share.bps for share in held.values() if share.bps is not None]
+    packets = [share.pps for share in held.values() if share.pps is not None]
+    return sum(bits) if bits else None, sum(packets) if packets else None
 
 
-def _is_rounding(wanted: Mapping[str, PolicyShare], held: Mapping[str, PolicyShare]) -> bool:
-    return wanted.keys() == held.keys() and all(
-        _differ(share.bps, held[switch].bps) <= 1 and _differ(share.pps, held[switch].pps) <= 1
-        for switch, share in wanted.items()
-    )
-
-
-def _differ(one: int | None, other: int | None) -> float:
-    if one is None or other is None:
-        return 0 if one is other else float("inf")
-    return abs(one - other)
+def _split(limit: int | None, parts: Mapping[str, float]) -> dict[str, int]:
+    """Whole numbers that are these parts of a limit, and the limit together; 1 at least."""
+    if limit is None:
+        return {}
+    whole = {switch: max(1, int(limit * part)) for switch, part in parts.items()}
+    largest = max(whole, key=lambda switch: whole[switch])
+    return whole | {largest: max(1, whole[largest] + limit - sum(whole.values()))}

@@ -40,6 +40,7 @@ class PolicyReadings(Collector):
         self._lock = threading.Lock()
         self._counts: dict[str, PolicyCounts] = {}  # by datapath id
         self._names: Mapping[int, str] = {}  # of policies, by number
+        self._gone: set[int] = set()  # numbers that nobody has now
 
     def read(self, dpid: str, flows: Iterable[Any], meters: Iterable[Any]) -> None:
         """Take a whole reading of a switch: of its flows first, then of its meters."""
@@ -50,8 +51,7 @@ class PolicyReadings(Collector):
 
     def last_of(self, dpid: str, meters: Collection[Any]) -> None:
         """Take the last reading of meters whose counters start again at zero."""
-        with self._lock, self._nib.view() as view:
-            self._learn_names(view)
+        with self._lock:
             self._of(dpid).last_of(map(meter_count, meters))
 
     def clear(self) -> None:
@@ -80,11 +80,11 @@ class PolicyReadings(Collector):
         names = view.derived(_names_in, Policy)
         if names is self._names:
             return
-        numbers = names.keys() | self._names.keys()
-        others = {number for number in numbers if names.get(number) != self._names.get(number)}
-        self._names = names
+        gone = {number for number, name in self._names.items() if names.get(number) != name}
+        again = self._gone & names.keys()
+        self._names, self._gone = names, (self._gone | gone) - names.keys()
         for counts in self._counts.values():
-            counts.begin(others)
+            counts.begin(gone | again)
 
     def _of(self, dpid: str) -> PolicyCounts:
         return self._counts.setdefault(dpid, PolicyCounts())

@@ -126,11 +126,11 @@ def test_a_limit_is_raised_and_lowered_under_traffic(served: Site) -> None:
 @ON_OS_KEN
 def test_what_a_limit_drops_is_counted(served: Site) -> None:
     qos.add_services(served)
-    qos.set_policy(served, "slow", **ENDS["pair"], max_bps=LIMIT)
+    qos.set_policy(served, "counted", **ENDS["pair"], max_bps=LIMIT)
     qos.udp(served, "c3", qos.address_of(served, "c1"), OFFERED)
 
     def counted(what: str) -> float:
-        return served.prewire.counter(f"prewire_policy_{what}_bytes_total", policy="slow")
+        return served.prewire.counter(f"prewire_policy_{what}_bytes_total", policy="counted")
 
     offered = OFFERED / 8 * 3
     until(lambda: counted("offered"), lambda sum_: sum_ > 0.9 * offered, "all is counted")

@@ -31,10 +31,10 @@ def test_the_parts_are_the_whole(
 ) -> None:
     shares = shares_of(state_of(ingress, bps, pps), offered, {})
     assert shares.keys() == ingress.keys()
-    assert abs(sum(share.bps or 0 for share in shares.values()) - bps) <= len(ingress)
+    assert sum(share.bps or 0 for share in shares.values()) == bps
     assert all((share.pps is None) == (pps is None) for share in shares.values())
     if pps is not None:
-        assert abs(sum(share.pps or 0 for share in shares.values()) - pps) <= len(ingress)
+        assert sum(share.pps or 0 for share in shares.values()) == max(pps, len(ingress))
 
 
 @given(ingresses, limits, offers)
@@ -91,6 +91,14 @@ def test_a_new_limit_counts_at_once_and_keeps_the_parts() -> None:
     offered = {_SWITCHES[0]: 20_000_000.0, _SWITCHES[1]: 800_000.0}
     now = shares_of(state_of(both, 10_100_000), offered, held)
     assert [now[switch].bps for switch in held] == [9_090_000, 1_010_000]
+
+
+def test_the_smallest_change_of_a_limit_counts() -> None:
+    both = {_SWITCHES[0]: 1, _SWITCHES[1]: 1}
+    held = shares_of(state_of(both, 1_000_000, 100), {}, {})
+    now = shares_of(state_of(both, 1_000_001, 101), {}, held)
+    assert sum(share.bps or 0 for share in now.values()) == 1_000_001
+    assert sum(share.pps or 0 for share in now.values()) == 101
 
 
 def test_an_allocated_rate_falls_at_once_and_rises_when_it_is_worth_it() -> None:

@@ -85,7 +85,7 @@ def test_a_thousand_rates_are_a_thousand_meter_changes_and_no_flow(here: Control
         took_s = time.monotonic() - began
         sent = relay.take()
         assert rates(here) == {meter: rate * 3 // 2 for meter, rate in before.items()}
-    assert sent.pop("barrier") <= 2
+    assert sent.pop("barrier") <= 4  # a few together, not one each
     assert sent == {"meter modify": POLICIES}
     assert took_s < _TOOK_S
 
