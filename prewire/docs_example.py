@@ -82,9 +82,7 @@ def commands() -> str:
 
 def _intent() -> Iterator[Service | Container | Policy | PolicyShare]:
     yield Service("web", "10.0.0.100", 80, "tcp", number=1)
-    yield Policy(
-        "to-web", None, "web", "interactive", max_bps=50_000_000, max_pps=20_000, number=1
-    )
+    yield Policy("to-web", None, "web", "interactive", max_bps=50_000_000, max_pps=20_000, number=1)
     for switch in (_HERE, _THERE):
         yield PolicyShare("to-web", switch.dpid, 25_000_000, 10_000)
     for place in (1, 2, 3):

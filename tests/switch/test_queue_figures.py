@@ -85,4 +85,3 @@ def test_queues_of_a_port(site: Metered, readings: QueueReadings) -> None:
     set_queues(site)
     site.sending(FRAMES).join()
     await_packets(site, readings, 2 * FRAMES)
-
