@@ -19,7 +19,7 @@ CONTAINERS = (1, 2)
 SWITCHES = ("s1", "s2")
 SLOTS = (1, 2, 2, 1, 1, 2)
 STEPS = 300
-WALKS = 200
+WALKS = 100
 
 
 class Walk:

@@ -52,7 +52,7 @@ def cut(text: str, places: list[int]) -> list[str]:
     return [text[a:b] for a, b in itertools.pairwise(bounds)]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(messages, messages, st.lists(st.integers(0, 10_000), max_size=6), st.booleans())
 @example({'a"]': "\\"}, [], [1, 2, 3, 4, 5, 6], True)
 @example([], {}, [], False)
@@ -82,7 +82,7 @@ def test_what_is_no_message_is_an_error_and_never_an_exception(text: str) -> Non
             assert answer == json.loads(text[:consumed])
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.one_of(messages.map(json.dumps), st.text(max_size=10)), st.sampled_from(["", " ", "]"]))
 def test_a_whole_text_with_a_trailer_is_refused_as_by_the_library(text: str, more: str) -> None:
     ours, theirs = StreamParser(check_trailer=True), LIBRARY.Parser(check_trailer=True)

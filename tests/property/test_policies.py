@@ -106,7 +106,7 @@ def sent_by(source: HostSpec, address: str, mac: str, port: int = 80, **more: in
 
 
 @given(sites(), st.data())
-@examples(0.3)
+@examples(0.2)
 def test_direct_traffic_is_policed_once_by_one_policy(site: Site, data: st.DataObject) -> None:
     """Whatever mark it comes with."""
     pairs = list(permutations(site.spec.hosts, 2))
@@ -117,7 +117,7 @@ def test_direct_traffic_is_policed_once_by_one_policy(site: Site, data: st.DataO
 
 
 @given(sites(), st.data())
-@examples(0.3)
+@examples(0.2)
 def test_connections_to_a_vip_are_policed_both_ways(site: Site, data: st.DataObject) -> None:
     """There by the policy to the container's service, back by that of its replies."""
     source = data.draw(st.sampled_from(site.spec.hosts))

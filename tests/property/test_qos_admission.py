@@ -259,7 +259,7 @@ def overfull(world: World, view: Lookups) -> list[LinkKey]:
 
 
 @given(worlds(with_topology=False))
-@examples(1)
+@examples(0.5)
 def test_what_is_admitted_fits_and_what_is_refused_does_not(world: World) -> None:
     view = mirror_of(world.rows, is_dealt=False)
     for given_change in world.changes:
@@ -273,7 +273,7 @@ def test_what_is_admitted_fits_and_what_is_refused_does_not(world: World) -> Non
 
 
 @given(worlds(with_topology=True))
-@examples(1)
+@examples(0.5)
 def test_what_asks_for_less_is_never_refused(world: World) -> None:
     """However short links are."""
     *_, view = happened(world)
@@ -291,7 +291,7 @@ def _put(policy: Policy, draft: Draft) -> Policy:
 
 
 @given(worlds(with_topology=True))
-@examples(1)
+@examples(0.5)
 def test_provision_step_by_step_is_provision_at_once(world: World) -> None:
     for view in happened(world):
         rows = (row for kind in RECORD_CLASSES for row in view.all(kind))
@@ -299,7 +299,7 @@ def test_provision_step_by_step_is_provision_at_once(world: World) -> None:
 
 
 @given(worlds(with_topology=True))
-@examples(1)
+@examples(0.5)
 def test_shares_keep_guarantees_limits_and_links(world: World) -> None:
     for view in happened(world):
         found = provision(view)
@@ -319,7 +319,7 @@ def test_shares_keep_guarantees_limits_and_links(world: World) -> None:
 
 
 @given(worlds(with_topology=True))
-@examples(1)
+@examples(0.5)
 def test_beside_a_guarantee_comes_in_only_what_the_queue_is_sure_to_take(world: World) -> None:
     for view in happened(world):
         found = provision(view)
