@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import signal
@@ -12,9 +13,13 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Final
 from unittest import mock
 
+import typer
+
 from prewire import cli
 
 Finished = subprocess.CompletedProcess[str]
+
+_BUILT: Final = functools.cache(typer.main.get_command)  # once: it takes longer than most commands
 
 NOTHING: Final[Mapping[str, str]] = {}
 
@@ -50,6 +55,7 @@ def run_here(*arguments: str, env: Mapping[str, str] = NOTHING) -> Finished:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with (
         mock.patch.object(sys, "argv", ["prewire", *arguments]),
+        mock.patch.object(typer.main, "get_command", _BUILT),
         mock.patch.dict(os.environ, environment(env), clear=True),
         redirect_stdout(out),
         redirect_stderr(err),
