@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from prewire.node_policer import POLICER, policer_rows
+from prewire.node_policer import policer_rows
 from prewire.node_queues import Known, OvsPort, QosColumns, htb_columns
 from prewire.node_send_buffer import PACKET_BYTES
 from prewire.node_tc import Root
-from qos.queues import PortQueues
+from qos.queues import POLICER, PortQueues
 
 SET_QUEUE: Final = "set_queue + linux-htb"
 BY_DSCP: Final = "dscp + linux-htb"

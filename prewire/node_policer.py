@@ -19,9 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from prewire.node_queues import QosColumns
-from qos.queues import PortQueues
-
-POLICER: Final = "trtcm-policer"
+from qos.queues import POLICER, PortQueues
 
 # Of every rate; TCP has 0.9 of a rate of 10 to 100 Mb/s with 200 ms of it, and half with 100 ms.
 BURST_MS: Final = 500

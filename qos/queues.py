@@ -17,6 +17,9 @@ from nib.topology import Port
 from openflow.values import LOCAL
 from qos.provision import LinkState, Provision
 
+# How a port of DPDK enforces queues, as PortQos rows have it.
+POLICER: Final = "trtcm-policer"
+
 # A class can send this much at once: what it is sure of in that time, ten full frames at least.
 BURST_MS: Final = 20
 _LEAST_BURST_BITS: Final = 10 * 1514 * 8

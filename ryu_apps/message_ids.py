@@ -18,6 +18,7 @@ LEARNING: Final = 0x4800_0000
 OUTCOMES: Final = 0x5000_0000
 PROBER: Final = 0x5800_0000
 PUNT: Final = 0x6000_0000
+QUEUES: Final = 0x6800_0000  # of DPDK ports, asked for one by one
 DOUBLES: Final = 0x7000_0000
 LAST_READINGS: Final = 0x7800_0000  # of meters, just before their counters start at zero
 

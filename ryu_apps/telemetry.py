@@ -23,7 +23,7 @@ from ryu_apps.context import ControllerContext
 from ryu_apps.errors import ControllerFailed
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
-from ryu_apps.message_ids import LAST_READINGS, TELEMETRY, is_of, message_ids
+from ryu_apps.message_ids import LAST_READINGS, QUEUES, TELEMETRY, is_of, message_ids
 from ryu_apps.multipart import Multipart
 
 _OF_POLICIES: Final = Cookie(Kind.POLICY, 0).value
@@ -47,6 +47,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
         self._mailbox = Mailbox("telemetry")
         self._datapaths: dict[str, Any] = {}
         self._xids = message_ids(TELEMETRY)
+        self._queue_xids = message_ids(QUEUES)  # of queues that are asked for one by one
         self._asked = Multipart()
         self._policy_flows: dict[str, list[Any]] = {}  # read, while meters are not yet
 
@@ -92,7 +93,10 @@ class Telemetry(framework.App):  # type: ignore[misc]
 
     @on(ofp_event.EventOFPQueueStatsReply, MAIN)
     def _heard_queues(self, event: Any) -> None:
-        self._take_whole(event.msg, self._read.queues.read)
+        if is_of(QUEUES, event.msg.xid):
+            self._take(event.msg, self._read.queues.read_apart)
+        else:
+            self._take_whole(event.msg, self._read.queues.read)
 
     @on(ofp_event.EventOFPMeterStatsReply, MAIN)
     def _heard_meters(self, event: Any) -> None:
@@ -148,4 +152,8 @@ class Telemetry(framework.App):  # type: ignore[misc]
             ),
             wire.meter_stats_request(meters),
         )
-        framework.send(datapath, b"".join(messages))
+        apart = (
+            wire.queue_stats_request(next(self._queue_xids), port, queue)
+            for port, queue in self._read.queues.apart(framework.dpid_of(datapath))
+        )
+        framework.send(datapath, b"".join((*messages, *apart)))

@@ -147,9 +147,11 @@ def meter_stats_request(xid: int, meter: int = ofproto.OFPM_ALL) -> bytes:
     return _bytes(parser.OFPMeterStatsRequest(_PROTOCOL, 0, meter), xid)
 
 
-def queue_stats_request(xid: int) -> bytes:
-    """Ask for the counters of all queues of all ports."""
-    request = parser.OFPQueueStatsRequest(_PROTOCOL, 0, ofproto.OFPP_ANY, ofproto.OFPQ_ALL)
+def queue_stats_request(xid: int, port: int | None = None, queue: int | None = None) -> bytes:
+    """Ask for the counters of queues: of all ports unless one is given, and all queues likewise."""
+    of_port = ofproto.OFPP_ANY if port is None else port
+    of_queue = ofproto.OFPQ_ALL if queue is None else queue
+    request = parser.OFPQueueStatsRequest(_PROTOCOL, 0, of_port, of_queue)
     return _bytes(request, xid)
 
 

@@ -108,6 +108,17 @@ def test_a_guarantee_is_kept_by_a_policer_beside_twice_the_link(site: DpdkSite) 
         assert sure.flow().steady(SETTLED) >= 0.97 * 20 * M
         # what bulk is sure of, and perhaps of what no class is sure of: never what was guaranteed
         assert 0.045 * LINK <= flood.flow().steady(SETTLED) <= 0.63 * LINK
+    await_counted(site, "c1", "interactive", 0.9 * 20 * M / 8 * SECONDS)
+
+
+def await_counted(site: DpdkSite, host: str, of_class: str, size: float) -> None:
+    """Return when so many bytes were counted of a class's queue at a host's port."""
+    port = site.net.spec.port_of(host)[1]
+    until(
+        lambda: site.prewire.counter("prewire_queue_bytes_total", port=port, **{"class": of_class}),
+        lambda counted: counted >= size,
+        f"{size:.0f} bytes are counted of class {of_class}",
+    )
 
 
 def test_queues_go_with_the_last_policy(site: DpdkSite) -> None:
