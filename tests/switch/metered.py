@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Self
 from nib.database import Nib
 from nib.mirror import RowChange
 from nib.qos import Policy, QosClass
-from openflow import tables
+from openflow import cookies, tables
 from openflow.cookies import OWNER_MASK, Cookie, Kind
 from openflow.fields import SOURCE_SERVICE, TARGET_SERVICE
 from openflow.values import Flow, Goto, Output, SetField, match, merged
@@ -83,7 +83,8 @@ class Metered:
         for policy in self.policies:
             ends = SetField(SOURCE_SERVICE, 1), SetField(TARGET_SERVICE, policy.number)
             to = (*ends, Goto(tables.POLICE.number))
-            flows.append(Flow(0, 1, match(**_UDP, udp_dst=policy.number), to))
+            cookie = Cookie(Kind.BASE, policy.number).value
+            flows.append(Flow(0, 1, match(**_UDP, udp_dst=policy.number), to, cookie))
         self._program(Changes(put_flows=tuple(flows)))
         self.limit(self.policies)
         return self
@@ -144,6 +145,13 @@ class Metered:
         thread = Thread(target=self.ovs.run, args=argv)
         thread.start()
         return thread
+
+    def entered(self) -> dict[str, int]:
+        """Frames of every policy that the switch took in: a busy machine may lose some before."""
+        flows = self.peer.asked(lambda xid: wire.flows_request(xid, table=0))
+        counts = {cookies.read(entry.cookie): entry.packet_count for entry in flows}
+        numbers = {parts.number: count for parts, count in counts.items() if parts is not None}
+        return {each.name: numbers[each.number] for each in self.policies}
 
     def left(self) -> int:
         """Frames that left by the second port."""

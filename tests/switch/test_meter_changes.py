@@ -193,7 +193,7 @@ def test_no_policy_is_without_its_limit_while_rates_change(tmp_path: Path) -> No
     # A changed meter's bucket is full again: each change may let one more burst through.
     assert busiest(times, 1.0) <= most * (1 + 3 * BURST_MS / 1000)
     assert busiest(times, 0.1) * 0.1 <= most * (0.1 + 3 * BURST_MS / 1000)
-    assert len(times) * FRAME_BITS / (times[-1] - times[0]) >= 0.9 * LIMIT_BPS
+    assert len(times) * FRAME_BITS / (times[-1] - times[0]) >= 0.7 * LIMIT_BPS
 
 
 def change(site: Site, bps: int) -> None:

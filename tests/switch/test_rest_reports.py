@@ -103,12 +103,12 @@ def test_bad_reports_keep_no_other_back_and_are_counted(server: RestServer) -> N
     [
         ({}, "reports"),
         ({"reports": {}}, "reports"),
-        ({"reports": [7]}, "reports.0"),
-        ({"reports": [{"service": "web"}]}, "reports.0.container"),
-        ({"reports": [{"service": "web", "container": "c1", "word": "up"}]}, "reports.0.word"),
+        ({"reports": [7]}, "reports[0]"),
+        ({"reports": [{"service": "web"}]}, "reports[0].container"),
+        ({"reports": [{"service": "web", "container": "c1", "word": "up"}]}, "reports[0].word"),
         (
             {"reports": [{"service": "web", "container": "c1", "inflight": "7"}]},
-            "reports.0.inflight",
+            "reports[0].inflight",
         ),
         ({"reports": [{"service": "web", "container": "c1"}] * (FLOOD + 1)}, "reports"),
     ],
