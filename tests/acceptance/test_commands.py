@@ -108,7 +108,8 @@ def test_a_packet_is_explained_up_to_the_container_that_may_get_it(web: Site) ->
     found = parsed(web, "explain", PACKET)
     tables = [step["table"] for step in found["steps"]]
     assert tables == [
-        *("classify", "conntrack", "service", "remember", "endpoint", "forward", "output"),
+        *("classify", "source", "conntrack", "service", "remember", "endpoint"),
+        *("destination", "police", "mark", "forward", "output"),
     ]
     assert found["steps"][2]["origin"] == "service web"
     assert "c1 32/64" in found["choices"][0]

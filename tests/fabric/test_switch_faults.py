@@ -36,16 +36,21 @@ def left_alone(site: FabricSite) -> Iterator[None]:
 
 
 def learned(site: FabricSite, *hosts: str) -> None:
-    """Have hosts heard, and their flows on every switch."""
+    """Have hosts heard with their addresses, and their flows on every switch.
+
+    They forget whom they know: who has been a container would not ask, and so not be heard.
+    """
     for host in hosts:
         target = site.container("c1" if host != "c1" else "c3").address
+        site.net.run(host, ["ip", "neigh", "flush", "all"], 10)
         site.net.run(host, ["ping", "-c", "2", "-i", "0.2", "-W", "1", target], 10)
-    macs = {site.net.spec.host(host).mac for host in hosts}
+    wanted = {site.net.spec.host(host).address for host in hosts}
     until(
-        lambda: {host["mac"] for host in site.hosts()},
-        lambda known: macs <= known,
+        lambda: {address for host in site.hosts() for address in host["addresses"]},
+        lambda known: wanted <= known,
         f"{hosts} are known",
     )
+    until(site.missing, lambda count: count == 0, "every switch has all rules")
 
 
 def takes_spine1(site: FabricSite, stream: Stream, before: int) -> None:
