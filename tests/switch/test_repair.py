@@ -53,15 +53,18 @@ def held(here: Controlled) -> list[str]:
 
 
 def meddle(here: Controlled) -> None:
-    """Delete four rules (the switch does so with flows that name a group), alter one, add some."""
-    here.ovs.ofctl("del-flows", BRIDGE, "table=50")
-    here.ovs.ofctl("del-groups", BRIDGE, f"group_id={group_of_web(here)}")
-    here.ovs.ofctl("mod-flows", BRIDGE, "--strict", "table=100,priority=0,actions=output:1")
+    """Add some rules, alter one, delete four (the switch does so with flows that name a group).
+
+    Deleted last: whichever reading by the clock sees the end of it finds that something is missing.
+    """
     for flow in (FOREIGN, ALIEN):
         here.ovs.ofctl("add-flow", BRIDGE, flow)
     for group in (ALIEN_GROUP, FOREIGN_GROUP):
         here.ovs.ofctl("add-group", BRIDGE, group)
     here.ovs.ofctl("add-meter", BRIDGE, ALIEN_METER)
+    here.ovs.ofctl("mod-flows", BRIDGE, "--strict", "table=100,priority=0,actions=output:1")
+    here.ovs.ofctl("del-flows", BRIDGE, "table=50")
+    here.ovs.ofctl("del-groups", BRIDGE, f"group_id={group_of_web(here)}")
 
 
 def group_of_web(here: Controlled) -> int:
