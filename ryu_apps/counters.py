@@ -1,22 +1,17 @@
-"""Totals that only grow, from switch counters that may start again; and what they count.
+"""What flows count: which packets a flow of ours meets, by where it stands and whose it is.
 
-A flow's counters vanish with the flow and start at zero with a new one. A total adds what each
-reading has grown since the one before; a reading below the last one counts from zero. Where several
-flows count the same, each has a total of its own.
-Pure: readings in, totals out.
+A flow's counters vanish with the flow; `ryu_apps.totals` makes totals of them. Where several flows
+count the same, each has a total of its own. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from openflow import cookies, tables
 from openflow.cookies import Kind
 from openflow.packet import RST, SYN_ACK
-
-K = TypeVar("K", bound=Hashable)
 
 # Where a flow of ours stands, and what it belongs to -> what its packets are. None: any priority.
 # Each packet meets one flow of a series at most. Not counted are, in tables conntrack and origin,
@@ -61,35 +56,3 @@ def series_of(cookie: int, table: int, priority: int, tcp_flags: int = 0) -> Ser
 
 def _has_outcomes(kind: Kind, table: int) -> bool:
     return (kind, table) == (Kind.CONTAINER, tables.REPLY.number)
-
-
-class Totals(Generic[K]):
-    """Growing totals of some counters that belong together, by key."""
-
-    def __init__(self) -> None:
-        self._last: dict[K, tuple[int, ...]] = {}
-        self._totals: dict[K, tuple[int, ...]] = {}
-
-    def begin(self, key: K, values: tuple[int, ...]) -> None:
-        """Count from this reading on, whatever the counters grew before it."""
-        self._totals.setdefault(key, (0,) * len(values))
-        self._last[key] = values
-
-    def read(self, key: K, values: tuple[int, ...]) -> None:
-        """A new reading of the counters of `key`."""
-        last = self._last.get(key, (0,) * len(values))
-        total = self._totals.get(key, (0,) * len(values))
-        grown = (
-            value - before if value >= before else value
-            for value, before in zip(values, last, strict=True)
-        )
-        self._totals[key] = tuple(a + b for a, b in zip(total, grown, strict=True))
-        self._last[key] = values
-
-    def keep(self, wanted: Callable[[K], object]) -> None:
-        """Forget the keys that are not wanted."""
-        for key in [key for key in self._totals if not wanted(key)]:
-            del self._totals[key], self._last[key]
-
-    def __iter__(self) -> Iterator[tuple[K, tuple[int, ...]]]:
-        return iter(list(self._totals.items()))

@@ -16,7 +16,7 @@ from typing import Final
 
 from openflow.values import FlowKey
 from qos.pipeline import bit_meter, policy_of_meter
-from ryu_apps.growing import Growing
+from ryu_apps.totals import Totals
 
 Counted = tuple[int, int]  # packets, bytes
 
@@ -59,8 +59,8 @@ class PolicyCounts:
     """Counts of one switch, by policy number."""
 
     def __init__(self) -> None:
-        self._flows: Growing[tuple[int, bool, FlowKey]] = Growing()
-        self._meters: Growing[int] = Growing()
+        self._flows: Totals[tuple[int, bool, FlowKey]] = Totals()
+        self._meters: Totals[int] = Totals()
         self._before: dict[int, Counted] = {}  # offered before the first meter that was read
         self._passed: dict[int, Counted] = {}  # the most so far
 
@@ -85,8 +85,8 @@ class PolicyCounts:
 
         The switch may not know the difference, and go on counting.
         """
-        self._flows.begin(lambda key: key[0] in numbers)
-        self._meters.begin(lambda meter_id: policy_of_meter(meter_id) in numbers)
+        self._flows.clear(lambda key: key[0] in numbers)
+        self._meters.clear(lambda meter_id: policy_of_meter(meter_id) in numbers)
         for known in (self._before, self._passed):
             known.update(dict.fromkeys(known.keys() & numbers, _NOTHING))
 

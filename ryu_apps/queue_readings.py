@@ -21,7 +21,7 @@ from nib.database import Nib
 from nib.qos import PortQos
 from qos.classes import classes_of
 from qos.queues import POLICER
-from ryu_apps.growing import Growing
+from ryu_apps.totals import Totals
 
 # Metric name after "prewire_queue_", attribute of a queue statistics entry, what it says.
 _COUNTERS: Final = (
@@ -40,7 +40,7 @@ class QueueReadings(Collector):
     def __init__(self, nib: Nib) -> None:
         self._nib = nib
         self._lock = threading.Lock()
-        self._queues: dict[str, Growing[_Queue]] = {}  # by datapath id
+        self._queues: dict[str, Totals[_Queue]] = {}  # by datapath id
         self._apart: dict[str, frozenset[_Queue]] = {}  # by datapath id: those asked for one by one
 
     def apart(self, dpid: str) -> Iterable[_Queue]:
@@ -68,7 +68,7 @@ class QueueReadings(Collector):
 
     def _count(self, dpid: str, entries: Collection[Any]) -> set[_Queue]:
         """Those that were counted."""
-        queues = self._queues.setdefault(dpid, Growing())
+        queues = self._queues.setdefault(dpid, Totals())
         counted = set()
         for entry in entries:
             if entry.tx_packets != _UNKNOWN:

@@ -19,9 +19,10 @@ from nib.mirror import Lookups
 from nib.topology import Port
 from openflow.cookies import GROUP_IDS, Kind
 from openflow.values import Match
-from ryu_apps.counters import OWN_PRIORITY, Series, Totals, series_of
+from ryu_apps.counters import OWN_PRIORITY, Series, series_of
 from ryu_apps.reports import NotOurs, match_of
 from ryu_apps.stations import located
+from ryu_apps.totals import Totals
 
 # Metric name after "prewire_port_", attribute of a port statistics entry, what it says.
 _PORT_COUNTERS: Final = (

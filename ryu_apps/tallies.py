@@ -16,8 +16,9 @@ from gateway_lb.ejection import Counts
 from openflow.cookies import Kind
 from openflow.fields import FIELDS, PROTO_TCP
 from openflow.values import FieldMatch
-from ryu_apps.counters import Series, Totals
+from ryu_apps.counters import Series
 from ryu_apps.readings import counted_by
+from ryu_apps.totals import Totals
 
 _COUNTED: Final = ("new", "answered", "reset")
 _TCP: Final = FieldMatch("ip_proto", PROTO_TCP, FIELDS["ip_proto"].full_mask)

@@ -19,8 +19,8 @@ from gateway_lb import pipeline
 from nib.database import Nib
 from nib.topology import Switch
 from ryu_apps import forwarding
-from ryu_apps.growing import Growing
 from ryu_apps.policy_readings import meter_count
+from ryu_apps.totals import Totals
 
 # Reason of a packet-in -> its meter.
 REASONS: Final = {
@@ -40,7 +40,7 @@ class ToldReadings(Collector):
     def __init__(self, nib: Nib) -> None:
         self._nib = nib
         self._lock = threading.Lock()
-        self._meters: dict[str, Growing[int]] = {}  # packets offered and dropped, by datapath id
+        self._meters: dict[str, Totals[int]] = {}  # packets offered and dropped, by datapath id
 
     def read(self, dpid: str, meters: Iterable[Any]) -> None:
         """Take a reading of all meters of a switch."""
@@ -50,7 +50,7 @@ class ToldReadings(Collector):
             if each.meter_id in REASONS.values()
         }
         with self._lock:
-            known = self._meters.setdefault(dpid, Growing())
+            known = self._meters.setdefault(dpid, Totals())
             for meter_id, values in counted.items():
                 known.read(meter_id, values)
             known.start_again_but(counted.keys())

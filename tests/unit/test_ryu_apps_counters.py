@@ -17,7 +17,8 @@ from openflow import tables
 from openflow.cookies import Cookie, Kind, with_epoch
 from openflow.values import Flow, Rules, merged
 from ryu_apps import forwarding
-from ryu_apps.counters import Series, Totals, series_of
+from ryu_apps.counters import Series, series_of
+from ryu_apps.totals import Totals
 
 WEB = Service("web", "10.0.0.100", 80, number=1)
 OTHER = Service("other", "10.0.0.101", 80, number=3)
@@ -41,8 +42,16 @@ def test_a_counter_that_starts_again_counts_from_zero() -> None:
     assert totals_of((5, 500), (0, 0), (0, 0)) == (5, 500)
 
 
-def test_each_counter_starts_again_for_itself() -> None:
-    assert totals_of((5, 500), (6, 50)) == (6, 550)
+def test_counters_of_a_key_start_again_together() -> None:
+    assert totals_of((5, 500), (6, 50)) == (11, 550)
+
+
+def test_where_it_is_known_a_counter_may_start_again_above_its_last_reading() -> None:
+    totals: Totals[str] = Totals()
+    totals.read("a", (5,))
+    totals.start_again(["a"])
+    totals.read("a", (7,))
+    assert totals.total("a") == (12,)
 
 
 def test_keys_do_not_mix() -> None:

@@ -1,8 +1,8 @@
-"""Totals that only grow, of counters that start again from zero together.
+"""Totals that only grow, of counters that start again from zero.
 
-So do those of a meter when it is changed, of a flow when it comes again, of a queue when its port's
-queues are set anew. Where this is known it is said (`start_again`); where not, a counter below its
-last reading shows it. (`ryu_apps.counters` has totals of counters that start again one by one.)
+The counters of one key (packets and bytes of a flow, say) start again together: a flow's when it
+comes again, a meter's when it is changed, a port's or queue's when it is made anew. Where this is
+known it is said (`start_again`); where not, a counter below its last reading shows it.
 
 Pure: readings in, totals out.
 """
@@ -15,15 +15,20 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
-class Growing(Generic[K]):
-    """Totals of one switch, by key."""
+class Totals(Generic[K]):
+    """By key."""
 
     def __init__(self) -> None:
         self._last: dict[K, tuple[int, ...]] = {}
         self._totals: dict[K, tuple[int, ...]] = {}
 
+    def begin(self, key: K, values: tuple[int, ...]) -> None:
+        """Count from this reading on, whatever the counters grew before it."""
+        self._totals.setdefault(key, (0,) * len(values))
+        self._last[key] = values
+
     def read(self, key: K, values: tuple[int, ...]) -> None:
-        """A new reading."""
+        """A new reading of the counters of a key."""
         zeros = (0,) * len(values)
         last = self._last.get(key, zeros)
         if any(value < before for value, before in zip(values, last, strict=True)):
@@ -43,7 +48,7 @@ class Growing(Generic[K]):
         """Only these keys are there; others start at zero where they come again."""
         self.start_again(self._last.keys() - set(held))
 
-    def begin(self, wanted: Callable[[K], object]) -> None:
+    def clear(self, wanted: Callable[[K], object]) -> None:
         """The totals of these keys are zero now; their counters go on."""
         for key in [key for key in self._totals if wanted(key)]:
             self._totals[key] = (0,) * len(self._totals[key])
