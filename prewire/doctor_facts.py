@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from nib.qos import PortQos
+from qos.queues import PortQueues
 
 PortKey = tuple[str, str]  # datapath id, port name
 PolicyFate = Literal["active", "waiting", "short"]
@@ -18,16 +19,6 @@ DPDK_TYPES: Final = ("dpdk", "dpdkvhostuser", "dpdkvhostuserclient")
 
 # Configuration of one queue or of a port's queues as a whole, as the switch's database has it.
 Config = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class WantedQueue:
-    """A queue that a port should have, and the DSCP of the class that it is for; bits a second."""
-
-    queue: int
-    dscp: int
-    min_bps: int
-    max_bps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +60,13 @@ class KnownPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What the database says. fabric, health: ports; queues: by the port that should have them."""
+    """What the database says. fabric, health: ports; queues: those that ports should have."""
 
     switches: tuple[KnownSwitch, ...] = ()
     policies: tuple[KnownPolicy, ...] = ()
     fabric: frozenset[PortKey] = frozenset()
     health: frozenset[PortKey] = frozenset()
-    queues: Mapping[PortKey, tuple[WantedQueue, ...]] = field(default_factory=dict)
+    queues: Mapping[PortKey, PortQueues] = field(default_factory=dict)
     port_qos: Mapping[PortKey, PortQos] = field(default_factory=dict)
 
 

@@ -19,10 +19,10 @@ from nib.mirror import Lookups
 from nib.qos import Policy, PolicyShare, PortQos
 from nib.records import Audit, Leader
 from nib.topology import Port, Switch
-from prewire.doctor_facts import KnownPolicy, KnownSwitch, Network, PortKey, RuleList, WantedQueue
+from prewire.doctor_facts import KnownPolicy, KnownSwitch, Network, PortKey, RuleList
 from prewire.read_back import audit_finished, audit_requested
 from qos.classes import classes_of
-from qos.queues import port_queues
+from qos.queues import PortQueues, port_queues
 from ryu_apps.compile import unit_rules
 from ryu_apps.provision import provision
 from ryu_apps.routing import is_fabric_port
@@ -74,20 +74,10 @@ def _policies(view: Lookups) -> Iterable[KnownPolicy]:
         )
 
 
-def _queues(
-    ports: Iterable[Port], view: Lookups
-) -> Iterable[tuple[PortKey, tuple[WantedQueue, ...]]]:
+def _queues(ports: Iterable[Port], view: Lookups) -> Iterable[tuple[PortKey, PortQueues]]:
     promised = provision(view)
-    for port in ports:
-        plan = port_queues(view, promised, port)
-        if plan is not None:
-            yield (
-                port.key,
-                tuple(
-                    WantedQueue(each.queue, each.dscp, each.min_bps, each.max_bps)
-                    for each in plan.queues
-                ),
-            )
+    plans = ((port.key, port_queues(view, promised, port)) for port in ports)
+    return ((key, plan) for key, plan in plans if plan is not None)
 
 
 # ------------------------------------------------------------------------------- read-backs

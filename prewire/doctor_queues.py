@@ -15,12 +15,10 @@ from prewire.doctor_facts import (
     HostMeter,
     HostPort,
     PortKey,
-    WantedQueue,
 )
 from prewire.doctor_findings import Finding, found
 from qos.pipeline import policy_of_meter
-
-POLICER: Final = "trtcm-policer"
+from qos.queues import POLICER, QueuePlan
 
 # The kernel's qdisc for each kind of QoS that Open vSwitch sets there, and the number it gives it.
 _QDISCS: Final = {
@@ -78,7 +76,8 @@ def _troubles(facts: Facts) -> dict[PortKey, str]:
 
 def _port_findings(facts: Facts, bridge: HostBridge, port: HostPort) -> Iterator[Finding]:
     key = (bridge.dpid, port.name)
-    wanted = facts.network.queues.get(key, ())
+    plan = facts.network.queues.get(key)
+    wanted = plan.queues if plan else ()
     if key in _troubles(facts) or port.qos is None:
         yield from _foreign_qdisc(bridge, port)
         is_served = any(dpid == bridge.dpid for dpid, _ in facts.network.port_qos)
@@ -114,9 +113,7 @@ def _configured(bridge: HostBridge, port: HostPort) -> Iterator[Finding]:
                 yield found("QOS08", _subject(bridge, port), what, port=port.name)
 
 
-def _rates(
-    bridge: HostBridge, port: HostPort, wanted: tuple[WantedQueue, ...]
-) -> Iterator[Finding]:
+def _rates(bridge: HostBridge, port: HostPort, wanted: tuple[QueuePlan, ...]) -> Iterator[Finding]:
     """Queues of linux-htb whose rates are others than those wanted."""
     assert port.qos is not None  # noqa: S101 - asked by the caller
     for each in wanted if port.qos.kind == "linux-htb" else ():
@@ -132,7 +129,7 @@ def _rates(
 
 
 def _in_kernel(
-    bridge: HostBridge, port: HostPort, wanted: tuple[WantedQueue, ...]
+    bridge: HostBridge, port: HostPort, wanted: tuple[QueuePlan, ...]
 ) -> Iterator[Finding]:
     """Whether the kernel has the qdisc of a port's QoS, and filters to its classes."""
     assert port.qos is not None  # noqa: S101 - asked by the caller
@@ -153,7 +150,7 @@ def _filters(
     bridge: HostBridge,
     port: HostPort,
     filters: frozenset[Filter],
-    wanted: tuple[WantedQueue, ...],
+    wanted: tuple[QueuePlan, ...],
 ) -> Iterator[Finding]:
     """Filters that are not there, and those that lead elsewhere."""
     subject = _subject(bridge, port)

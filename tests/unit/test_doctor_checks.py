@@ -25,16 +25,22 @@ from prewire.doctor_facts import (
     Peer,
     QosRow,
     RuleList,
-    WantedQueue,
 )
 from prewire.doctor_findings import CODES
 from qos.pipeline import bit_meter
+from qos.queues import PortQueues, QueuePlan
 
 DPID = f"{1:016x}"
 METER = bit_meter(1)
 UPLINK, WEB, HEALTH = (DPID, "uplink"), (DPID, "p-web"), (DPID, "pwh-1")
 
-WANTED = (WantedQueue(0, 0, 20_000_000, 100_000_000), WantedQueue(3, 46, 10_000_000, 50_000_000))
+WANTED = PortQueues(
+    100_000_000,
+    (
+        QueuePlan(0, "default", 0, 20_000_000, 100_000_000, 2, 400_000),
+        QueuePlan(3, "realtime", 46, 10_000_000, 50_000_000, 0, 200_000),
+    ),
+)
 QUEUES = {
     0: {"min-rate": "20000000", "max-rate": "100000000"},
     3: {"min-rate": "10000000", "max-rate": "50000000"},
@@ -125,7 +131,8 @@ FAULTS: list[tuple[str, str, Change]] = [
         "QOS07",
         "no queue 0",
         lambda: replace(
-            queues({3: QUEUES[3]}), network=replace(NETWORK, queues={UPLINK: WANTED[1:]})
+            queues({3: QUEUES[3]}),
+            network=replace(NETWORK, queues={UPLINK: replace(WANTED, queues=WANTED.queues[1:])}),
         ),
     ),
     ("QOS08", "a fraction at a queue", lambda: queues({**QUEUES, 3: {"min-rate": "1e7"}})),
