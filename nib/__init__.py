@@ -1,6 +1,7 @@
 """The state database: schema, typed records, transactions, watches, and an embedded server.
 
-Import from the modules. Records and `nib.mirror` are pure; `nib.database` needs `ovs`.
+Import from the modules. Records and `nib.mirror` are pure; `nib.database` needs `ovs`,
+`nib.committing` FastAPI: it is for the REST server's process only.
 """
 
 import warnings

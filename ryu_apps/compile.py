@@ -23,9 +23,10 @@ from nib.records import Global, LocalSlots, SlotTable
 from nib.topology import Port, Switch
 from openflow.values import Rules, merged
 from qos import pipeline as qos_pipeline
-from qos.classes import DEFAULT, classes_of
+from qos.classes import classes_of
 from qos.gates import is_closed
 from qos.pipeline import Limits, Member
+from qos.provision import class_of
 from ryu_apps import forwarding
 from ryu_apps.forwarding import StationAway, StationHere
 from ryu_apps.routing import fabric_of, fabric_ports
@@ -176,12 +177,11 @@ def _policy_rules(name: str, view: Lookups, switch: Switch) -> Rules:
     if any(known is None and end is not None for known, end in zip(ends, policy.ends, strict=True)):
         return Rules()
     source, destination = (None if end is None else end.number for end in ends)
-    classes = classes_of(view)
     share = view.get(PolicyShare, (name, switch.dpid))
     limits = Limits() if share is None else Limits(share.bps, share.pps, policy.burst_ms)
     return qos_pipeline.policy_rules(
         policy,
-        classes.get(policy.qos_class, classes[DEFAULT]),
+        class_of(policy, classes_of(view)),
         (source, destination),
         limits,
         is_closed=is_closed(policy, view),

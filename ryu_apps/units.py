@@ -60,6 +60,8 @@ def touched_units(change: RowChange, view: Lookups) -> set[Unit]:
     match change.record:
         case Switch():
             return _units_of_switch(change, view)
+        case Policy():
+            return _units_of_policy(change, view)
         case Global():
             return {BASE} if _database(change.old) != _database(change.new) else set()
     return {unit for record in _sides(change) for unit in _units_of(record, view)}
@@ -71,6 +73,15 @@ def _units_of_switch(change: RowChange, view: Lookups) -> set[Unit]:
     if isinstance(before, Switch) and isinstance(after, Switch) and before.ct_zone == after.ct_zone:
         return {ROUTES} if before.connected != after.connected else set()
     return {ROUTES} | {Unit("station", mac) for mac in all_stations(view)}
+
+
+def _units_of_policy(change: RowChange, view: Lookups) -> set[Unit]:
+    """With its ends, which addresses are told apart changes, and perhaps whether classes are."""
+    sides = [side for side in (change.old, change.new) if isinstance(side, Policy)]
+    units = {Unit("policy", side.name) for side in sides}
+    if len({side.ends for side in sides}) == len(sides):
+        units |= {CLASSES, *(unit for side in sides for unit in _members(side, view))}
+    return units
 
 
 def _database(row: Record | None) -> str:
@@ -123,8 +134,6 @@ def _units_of_place(record: Port | Link | Host, view: Lookups) -> Iterator[Unit]
 
 def _units_of_bandwidth(record: Record, view: Lookups) -> Iterator[Unit]:
     match record:
-        case Policy():
-            yield from (CLASSES, Unit("policy", record.name), *_members(record, view))
         case QosClass():
             yield CLASSES
             yield from (Unit("policy", policy.name) for policy in view.all(Policy))

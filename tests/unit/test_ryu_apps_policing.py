@@ -54,6 +54,12 @@ def test_a_policy_is_limited_with_the_change_that_makes_it() -> None:
     assert unsaved == {("from-web", HERE): PolicyShare("from-web", HERE, 10_000_000)}
 
 
+def test_another_rate_recompiles_nothing_but_the_policy() -> None:
+    site = Site(LIMIT)
+    touched = site.write(put_row(replace(LIMIT, max_bps=30_000_000)))
+    assert touched == {Unit("policy", "from-web")}
+
+
 def test_a_container_elsewhere_has_its_part_at_once() -> None:
     site = Site(LIMIT)
     touched = site.write(put_container(registration("web", "c2", 2)))
