@@ -7,17 +7,14 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-# Tests that have a machine of their own, so to say, and run side by side; and those on the one
-# Mininet, or with traffic that is measured.
 PURE := tests/unit tests/property tests/golden
-APART := tests/nib tests/switch --ignore-glob='*/test_topologies*' --ignore-glob='*/test_dpdk*'
-ON_MININET := $(wildcard tests/switch/test_topologies*.py tests/switch/test_dpdk*.py) \
-  tests/acceptance tests/fabric
+REAL := tests/guides tests/page tests/nib tests/predictor tests/switch \
+  tests/acceptance tests/fabric tests/prewarm
 
 # With this set, a test that cannot run (no root, no Open vSwitch) fails instead of being skipped.
 ON_SWITCHES := PREWIRE_REQUIRE_SWITCH_TESTS=1
 
-.PHONY: help setup system venv ryu check fuzz lint nib switch acceptance test demo format docs bench clean
+.PHONY: help setup system venv ryu check fuzz lint nib switch acceptance test demo format site docs bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,14 +47,14 @@ nib: venv ## tests of the state database on a real ovsdb-server
 	@$(PYTEST) tests/nib
 
 switch: system venv ## tests on real switches (root)
-	@$(ON_SWITCHES) $(PYTEST) tests/nib tests/switch
+	@$(ON_SWITCHES) $(PYTEST) tests/nib tests/predictor tests/switch
 
-acceptance: setup ## the whole system on Mininet (root)
-	@$(ON_SWITCHES) $(PYTEST) tests/acceptance tests/fabric
+acceptance: setup ## the whole system on Mininet, the guides and the web page (root)
+	@$(ON_SWITCHES) $(PYTEST) tests/guides tests/page tests/acceptance tests/fabric tests/prewarm
 
 test: setup check ## set-up, lint and every test (root); each part ends with its count
-	@$(ON_SWITCHES) $(PYTEST) -n 2 --dist loadfile $(APART)
-	@$(ON_SWITCHES) $(PYTEST) $(ON_MININET)
+	@$(ON_SWITCHES) $(PYTEST) -n 2 --dist loadfile -m 'not alone' $(REAL)
+	@$(ON_SWITCHES) $(PYTEST) -m alone $(REAL)
 
 demo: system venv ## the whole system, shown (root)
 	@$(BIN)/prewire demo
@@ -65,6 +62,9 @@ demo: system venv ## the whole system, shown (root)
 format: venv ## format the code and repair what lint can
 	@$(BIN)/ruff format -q .
 	@$(BIN)/ruff check -q --fix .
+
+site: venv ## the documentation as a site, in build/site
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 
 docs: venv ## write the generated pages
 	@$(BIN)/python -m prewire.docs

@@ -14,9 +14,12 @@ _IDLE_SECONDS: Final = 2.0  # the server closes a connection that is idle for 5
 
 
 class Api:
-    """The server on this machine's `port`."""
+    """The server on this machine's `port`; token: of somebody who may."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, token: str | None = None) -> None:
+        self._headers = {"Content-Type": "application/json"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self._used = time.monotonic()
 
@@ -26,7 +29,7 @@ class Api:
         if time.monotonic() - self._used > _IDLE_SECONDS:
             self._http.close()  # it opens itself again
         try:
-            self._http.request(method, path, content, {"Content-Type": "application/json"})
+            self._http.request(method, path, content, self._headers)
             answer = self._http.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException) as error:

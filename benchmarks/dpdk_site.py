@@ -17,7 +17,7 @@ from typing import Final
 
 from benchmarks.api import Api
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.site import until
+from benchmarks.site import api_of, until
 from nib.server import EmbeddedServer
 from prewire import processes, settings
 from prewire.ports import free_port
@@ -66,7 +66,7 @@ def running_dpdk_site(containers: int = 3) -> Iterator[DpdkSite]:
         for name in ("controller", "api"):
             children.append(processes.start(name, [name], environment, output))
         children.append(_node(net, given, output.fileno()))
-        api = stack.enter_context(closing(Api(given.api_port)))
+        api = stack.enter_context(closing(api_of(given)))
         until(lambda: _is_ready(net, api), "prewire knows the switch's ports", _READY_SECONDS)
         yield DpdkSite(net, api)
 

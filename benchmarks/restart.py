@@ -11,10 +11,9 @@ import statistics
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from benchmarks.api import Api
 from benchmarks.counters import metric
 from benchmarks.report import Outcome, Target
-from benchmarks.site import Site, running_site, until
+from benchmarks.site import Site, api_of, running_site, until
 from topologies.processes import run
 
 SERVICES: Final = 1000
@@ -52,7 +51,7 @@ def _register(site: Site) -> None:
     hosts = site.net.spec.containers[:2]
 
     def register(worker: int) -> None:
-        api = Api(site.api_port)
+        api = api_of(site.settings)
         for number in range(worker, SERVICES, _WRITERS):
             vip = f"10.0.{10 + number // 200}.{1 + number % 200}"
             api.call("PUT", f"/v1/services/s{number}", {"vip": vip, "port": 80})

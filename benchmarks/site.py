@@ -23,6 +23,7 @@ from benchmarks.api import Api
 from benchmarks.counters import processor_seconds
 from benchmarks.errors import BenchmarkFailed
 from prewire import settings, up
+from prewire.commands.credentials import token_for
 from prewire.ports import free_port
 from prewire.processes import Child, start
 from prewire.settings import Settings
@@ -131,9 +132,14 @@ class Site:
             raise BenchmarkFailed(f"no answer from {url}: {done.stderr.strip()}")
 
 
+def api_of(given: Settings) -> Api:
+    """A connection to the REST server of these settings, as its operator."""
+    return Api(given.api_port, token_for(given.api_url, given))
+
+
 @contextmanager
-def running_site(containers: int = 3) -> Iterator[Site]:
-    """Both are up, and the switch's ports known, inside the body.
+def running_site(containers: int = 3, stats_seconds: float = 5.0) -> Iterator[Site]:
+    """Both are up, and the switch's ports known, inside the body. There is no predictor.
 
     Raises NetworkError, CommandFailed or NibError where something does not start. Where the body
     ends by another error, the end of prewire's log goes to standard error.
@@ -147,6 +153,8 @@ def running_site(containers: int = 3) -> Iterator[Site]:
             api_port=free_port(8686),
             controller_port=free_port(6653),
             metrics_port=free_port(9686),
+            predictor_port=0,
+            stats_seconds=stats_seconds,
         )
         target = f"tcp:127.0.0.1:{given.controller_port}"
         log = Path(directory) / "log"
@@ -155,7 +163,7 @@ def running_site(containers: int = 3) -> Iterator[Site]:
             up.running(given, log) as children,
             running(spec, [target]) as net,
         ):
-            site = Site(net, Api(given.api_port), given.api_port, target, children, given)
+            site = Site(net, api_of(given), given.api_port, target, children, given)
             try:
                 _await_ports(site)
                 yield site

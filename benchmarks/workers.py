@@ -17,7 +17,7 @@ from typing import Final
 from benchmarks.api import Api
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.in_host.worker import REPORT_SECONDS
-from benchmarks.site import Site
+from benchmarks.site import Site, api_of
 
 PORT: Final = 9090
 _PROGRAM: Final = Path(__file__).parent / "in_host" / "worker.py"
@@ -64,7 +64,7 @@ def running_workers(site: Site, service_ms: Mapping[str, float], limit: int) -> 
     Raises BenchmarkFailed at the end where a report was refused.
     """
     workers = Workers(service_ms)
-    api = Api(site.api_port)
+    api = api_of(site.settings)
     with ExitStack() as stack:
         stack.callback(api.close)
         for name, milliseconds in service_ms.items():

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway_lb import balance, lifecycle, shares, verdicts
-from gateway_lb.balance import Standing, Standings
+from gateway_lb.balance import Standing
 from gateway_lb.connections import Count, count_of
 from gateway_lb.models import CanaryIn, ContainerIn, ServiceIn
 from gateway_lb.placement import port_of
@@ -24,6 +24,7 @@ from nib.acknowledgement import switches_behind
 from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.observed import Demand, Ejected, Health, Report
+from nib.paging import ALL, Next, Page
 from nib.records import LocalSlots, SlotTable, field_values
 
 State = Literal[
@@ -41,6 +42,10 @@ class CanaryOut(CanaryIn):
 class DemandOut(BaseModel):
     """Somebody wanted a service that had no container."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"service": "web", "at_ms": 1795322807852, "packets": 3}]}
+    )
+
     service: str
     at_ms: int = Field(description="the last time, milliseconds since 1970")
     packets: int = Field(description="how many packets in all")
@@ -50,10 +55,13 @@ class DemandList(BaseModel):
     """Services that were wanted while they had no container, by name."""
 
     items: list[DemandOut]
+    next: Next = None
 
 
 class ServiceOut(ServiceIn):
     """A service as it is."""
+
+    model_config = ConfigDict(json_schema_extra={})
 
     name: str
     generation: int = Field(description="the change that stored it last")
@@ -76,6 +84,8 @@ class ReportOut(BaseModel):
 
 class ContainerOut(ContainerIn):
     """A container as it is."""
+
+    model_config = ConfigDict(json_schema_extra={})
 
     service: str
     id: str
@@ -106,12 +116,14 @@ class ServiceList(BaseModel):
     """All services, by name."""
 
     items: list[ServiceOut]
+    next: Next = None
 
 
 class ContainerList(BaseModel):
-    """All containers of a service, by id."""
+    """Containers, by service and id."""
 
     items: list[ContainerOut]
+    next: Next = None
 
 
 class LeaseOut(BaseModel):
@@ -153,7 +165,6 @@ class _Scene:
     """A service at a time, as all answers about its containers need it."""
 
     view: Lookups
-    standings: Standings
     slots: Counter[int]
     local: frozenset[int]  # containers that clients of some switch are led to
     now_ms: int
@@ -163,7 +174,6 @@ class _Scene:
         table = view.get(SlotTable, service)
         return cls(
             view,
-            balance.service_standings(service, view, now_ms),
             Counter(table.slots if table else ()),
             frozenset[int]().union(*(each.slots for each in view.local_slots_of(service))),
             now_ms,
@@ -196,16 +206,76 @@ def service_out(service: Service, view: Lookups, now_ms: int) -> ServiceOut:
 
 def container_out(container: Container, view: Lookups, now_ms: int) -> ContainerOut:
     """A container, with how it stands at a time."""
-    scene = _Scene.of(container.service, view, now_ms)
-    standing = next(s for s in scene.standings.items if s.container.key == container.key)
-    return _container_out(standing, scene)
+    standing = balance.container_standing(container, view, now_ms)
+    return _container_out(standing, _Scene.of(container.service, view, now_ms))
 
 
-def container_list(service: str, view: Lookups, now_ms: int) -> ContainerList:
-    """All containers of a service. NotFound where there is no such service."""
+def service_list(view: Lookups, now_ms: int, page: Page = ALL) -> ServiceList:
+    """Services by name."""
+    part = page.cut(view.all(Service), lambda service: service.name)
+    items = [service_out(service, view, now_ms) for service in part.rows]
+    return ServiceList(items=items, next=part.next)
+
+
+def container_list(service: str, view: Lookups, now_ms: int, page: Page = ALL) -> ContainerList:
+    """Containers of a service. NotFound where there is no such service."""
     scene = _Scene.of(service, view, now_ms)
-    standings = sorted(scene.standings.items, key=lambda standing: standing.container.id)
-    return ContainerList(items=[_container_out(standing, scene) for standing in standings])
+    standings = balance.service_standings(service, view, now_ms)
+    part = page.cut(standings.items, lambda standing: standing.container.id)
+    items = [_container_out(standing, scene) for standing in part.rows]
+    return ContainerList(items=items, next=part.next)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which containers are meant: None of a field means any."""
+
+    service: str | None = None
+    switch: str | None = None
+    version: str | None = None
+    state: State | None = None
+
+
+def all_containers(view: Lookups, now_ms: int, chosen: Chosen, page: Page = ALL) -> ContainerList:
+    """Containers of all services; switch: the datapath id of the one that has its port."""
+    meant = [each for each in view.all(Container) if _is_meant(each, chosen, view)]
+    scenes = _Scenes(view, now_ms)
+    if chosen.state is not None:
+        meant = [each for each in meant if scenes.standing(each).state == chosen.state]
+    part = page.cut(meant, lambda container: container.key)
+    items = [_container_out(scenes.standing(each), scenes[each.service][0]) for each in part.rows]
+    return ContainerList(items=items, next=part.next)
+
+
+class _Scenes(dict[str, tuple[_Scene, dict[str, Standing]]]):
+    """By service, its scene and how its containers stand, made when it is first asked for."""
+
+    def __init__(self, view: Lookups, now_ms: int) -> None:
+        super().__init__()
+        self._view = view
+        self._now_ms = now_ms
+
+    def __missing__(self, service: str) -> tuple[_Scene, dict[str, Standing]]:
+        scene = _Scene.of(service, self._view, self._now_ms)
+        found = balance.service_standings(service, self._view, self._now_ms)
+        self[service] = scene, {each.container.id: each for each in found.items}
+        return self[service]
+
+    def standing(self, container: Container) -> Standing:
+        """How a container stands."""
+        return self[container.service][1][container.id]
+
+
+def _is_meant(container: Container, chosen: Chosen, view: Lookups) -> bool:
+    """Whether it is one of those that are chosen, but for its state."""
+    if chosen.service not in (None, container.service):
+        return False
+    if chosen.version not in (None, container.version):
+        return False
+    if chosen.switch is None:
+        return True
+    port = port_of(container, view)
+    return port is not None and port.switch == chosen.switch
 
 
 def slots_out(service: Service, view: Lookups) -> SlotsOut:
@@ -243,10 +313,11 @@ def _slot_shares(slots: Sequence[str], names: Iterable[str]) -> list[SlotShare]:
     ]
 
 
-def demand_list(demands: Iterable[Demand]) -> DemandList:
+def demand_list(demands: Iterable[Demand], page: Page = ALL) -> DemandList:
     """Demands by service."""
-    by_name = sorted(demands, key=lambda demand: demand.service)
-    return DemandList(items=[DemandOut(**asdict(demand)) for demand in by_name])
+    part = page.cut(demands, lambda demand: demand.service)
+    items = [DemandOut(**asdict(demand)) for demand in part.rows]
+    return DemandList(items=items, next=part.next)
 
 
 def _container_out(standing: Standing, scene: _Scene) -> ContainerOut:

@@ -80,6 +80,24 @@ def service_standings(name: str, view: Lookups, now_ms: int) -> Standings:
     return Standings(tuple(items), _next_ms(known, usable, service, now_ms), panic)
 
 
+def container_standing(container: Container, view: Lookups, now_ms: int) -> Standing:
+    """How one container stands at a time; its weight is on a scale of its own.
+
+    Its siblings are looked at only where its state depends on them. It need not be in the view any
+    more. Raises NotFound where its service is not.
+    """
+    service = view.need(Service, container.service)
+    if service.panic_percent or service.canary is not None:
+        for standing in service_standings(service.name, view, now_ms).items:
+            if standing.container.key == container.key:
+                return standing
+    one = known_of(container, service, view, now_ms)
+    verdict = obstacle(one, service, panic=False)
+    weight = one.own_weight if verdict is None else 0
+    state, reason = verdict or _working(one, service, now_ms, weight)
+    return Standing(container, weight, state, reason, one.inflight)
+
+
 def _working(one: Known, service: Service, now_ms: int, weight: int) -> Verdict:
     """The state of a usable container."""
     if weight == 0 and service.canary is not None:

@@ -14,7 +14,6 @@ Must not know: slots, flows, who writes or deletes the row.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
@@ -22,6 +21,7 @@ from typing import Final
 from gateway_lb.connections import Count
 from nib.errors import FieldError
 from nib.intent import Container
+from nib.times import read_duration
 
 READY: Final = "ready"
 DRAINING: Final = "draining"
@@ -31,9 +31,6 @@ MAX_DRAIN_SECONDS: Final = 86_400.0
 
 # A count of connections taken earlier after draining began may lack one that was being opened.
 SETTLED_MS: Final = 500
-
-_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)?")
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 
 
 def is_ready(container: Container) -> bool:
@@ -159,15 +156,15 @@ def safe_to_stop(container: Container, connections: Count | None, now_ms: int) -
 
 
 def parse_duration(text: str | float, field: str = "drain") -> float:
-    """Seconds from `60s`, `500ms`, `2m`, `1h`, or a bare number of seconds.
+    """Seconds from `60s`, `500ms`, `2m`, `1h`, `1d`, or a bare number of seconds.
 
     Raises FieldError for anything else, and beyond `MAX_DRAIN_SECONDS`.
     """
-    remedy = "give seconds, or a number with ms, s, m or h, such as 60s"
-    found = _DURATION.fullmatch(str(text))
-    if found is None or isinstance(text, bool):
-        raise FieldError(field, f"{text!r} is not a duration", remedy)
-    seconds = float(found[1]) * _SECONDS[found[2]]
+    remedy = "give seconds, or a number with ms, s, m, h or d, such as 60s"
+    try:
+        seconds = read_duration(str(text))
+    except ValueError:
+        raise FieldError(field, f"{text!r} is not a duration", remedy) from None
     if seconds > MAX_DRAIN_SECONDS:
         raise FieldError(
             field, f"{text} is out of range", f"give 0 to {round(MAX_DRAIN_SECONDS)} seconds"

@@ -213,7 +213,14 @@ class ReportIn(_In):
 class ReportItemIn(ReportIn):
     """One report of many."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"service": "web", "container": "web-1", "words": "ready 50%", "inflight": 7}
+            ]
+        },
+    )
 
     service: StrictStr
     container: StrictStr
@@ -221,5 +228,19 @@ class ReportItemIn(ReportIn):
 
 class ReportsIn(_In):
     """Reports of many containers."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "reports": [
+                        {"service": "web", "container": "web-1", "words": "ready 50%"},
+                        {"service": "web", "container": "web-2", "inflight": 7},
+                    ]
+                }
+            ]
+        },
+    )
 
     reports: Annotated[list[ReportItemIn], Field(max_length=MAX_ITEMS)]

@@ -14,6 +14,7 @@ from gateway_lb.answers import (
     ServiceOut,
     SlotsOut,
     demand_list,
+    service_list,
     service_out,
     slots_out,
 )
@@ -22,6 +23,8 @@ from nib.committing import Wait, commit, now_ms, put_responses, status_of
 from nib.database import Nib
 from nib.intent import Service
 from nib.observed import Demand
+from nib.paging import Paging
+from nib.preconditions import If, conditional, row, tagged
 
 
 def add(routes: APIRouter, nib: Nib) -> None:
@@ -32,18 +35,18 @@ def add(routes: APIRouter, nib: Nib) -> None:
 
 def _add_reading(routes: APIRouter, nib: Nib) -> None:
     @routes.get("/services", tags=["services"])
-    def list_services() -> ServiceList:
+    def list_services(page: Paging) -> ServiceList:
         """All services."""
         with nib.view() as view:
-            services = sorted(view.all(Service), key=lambda service: service.name)
-            now = now_ms()
-            return ServiceList(items=[service_out(service, view, now) for service in services])
+            return service_list(view, now_ms(), page)
 
     @routes.get("/services/{name}", tags=["services"])
-    def get_service(name: str) -> ServiceOut:
+    def get_service(name: str, response: Response) -> ServiceOut:
         """One service, with how its containers stand."""
         with nib.view() as view:
-            return service_out(view.need(Service, name), view, now_ms())
+            service = view.need(Service, name)
+            tagged(service, response)
+            return service_out(service, view, now_ms())
 
     @routes.get("/services/{name}/slots", tags=["services"])
     def get_slots(name: str) -> SlotsOut:
@@ -52,23 +55,28 @@ def _add_reading(routes: APIRouter, nib: Nib) -> None:
             return slots_out(view.need(Service, name), view)
 
     @routes.get("/demand", tags=["services"])
-    def list_demand() -> DemandList:
+    def list_demand(page: Paging) -> DemandList:
         """Services that somebody wanted while they had no container."""
         with nib.view() as view:
-            return demand_list(view.all(Demand))
+            return demand_list(view.all(Demand), page)
 
 
 def _add_writing(routes: APIRouter, nib: Nib) -> None:
     @routes.put("/services/{name}", tags=["services"], responses=put_responses(ServiceOut))
-    async def put_service(name: str, body: ServiceIn, response: Response, wait: Wait) -> ServiceOut:
+    async def put_service(
+        name: str, body: ServiceIn, response: Response, wait: Wait, given: If
+    ) -> ServiceOut:
         """Create or replace a service; what is left out takes its default."""
         change = intent.put_service(body.record(name), now_ms())
+        change = conditional(change, given, row(Service, name))
         stored = await commit(nib, change, response, wait)
+        tagged(stored.record, response)
         response.status_code = status_of(stored.created)
         with nib.view() as view:
             return service_out(stored.record, view, now_ms())
 
     @routes.delete("/services/{name}", tags=["services"], status_code=status.HTTP_204_NO_CONTENT)
-    async def delete_service(name: str, response: Response, wait: Wait) -> None:
+    async def delete_service(name: str, response: Response, wait: Wait, given: If) -> None:
         """Delete a service and its containers at once; connections to it end."""
-        await commit(nib, intent.delete_service(name), response, wait)
+        change = conditional(intent.delete_service(name), given, row(Service, name))
+        await commit(nib, change, response, wait)

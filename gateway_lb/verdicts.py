@@ -108,6 +108,8 @@ def is_panic(service: Service, known: Iterable[Known]) -> bool:
     Of the containers that are meant to work: not those that leave, have no place, said that they
     are down, have no weight, or never passed a check.
     """
+    if not service.panic_percent:
+        return False
     meant = [
         one
         for one in known

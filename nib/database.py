@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import ovs.poller
 
 from nib import json_stream
+from nib.access import Token
 from nib.draft import Draft
 from nib.errands import Errands
 from nib.errors import Conflict, NibUnavailable
@@ -45,15 +46,24 @@ class Nib:
     `tcp:10.0.0.1:6640,tcp:10.0.0.2:6640`; `name` tells connections apart in logs.
 
     write_timeout_s: how long a change may wait; by default long enough for a cluster's failover.
+    sees_tokens: whether tokens are replicated; who does not check them has no use for them.
 
     Use as a context manager, or call `start` and `close`. Every method may be called from any
     thread.
     """
 
-    def __init__(self, remote: str, name: str, *, write_timeout_s: float | None = None) -> None:
+    def __init__(
+        self,
+        remote: str,
+        name: str,
+        *,
+        write_timeout_s: float | None = None,
+        sees_tokens: bool = False,
+    ) -> None:
         several = len(split_remotes(remote)) > 1
         self.remote = remote
         self.name = name
+        self._without = () if sees_tokens else (Token,)
         self._write_timeout_s = write_timeout_s or (
             CLUSTER_WRITE_SECONDS if several else WRITE_SECONDS
         )
@@ -219,7 +229,7 @@ class Nib:
             self._contest.give_way()
 
     def _start_thread(self, first: str) -> None:
-        self._replica = Replica(self.remote, first)
+        self._replica = Replica(self.remote, first, self._without)
         self._writer = Writer(
             self._replica, self._mirror, self._lock, self.remote, self._write_timeout_s
         )

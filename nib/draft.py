@@ -10,7 +10,7 @@ so every lookup sees pending changes, and a draft costs its changes only.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
@@ -18,15 +18,26 @@ from nib.fields import MAX_NUMBER
 from nib.intent import Container, Service
 from nib.mirror import Lookups, Mirror, RowChange
 from nib.observed import Connections, Demand
-from nib.qos import LinkRate, Policy, QosClass
-from nib.records import ABOUT_CONTAINER, INTENT, Global, Intent, Key, Record
+from nib.plans import ContainerPlan, PolicyRate, RatePlan
+from nib.prewarm import Provisioning, Scaling
+from nib.qos import Policy
+from nib.records import (
+    ABOUT_CONTAINER,
+    INTENT,
+    NUMBERED,
+    Global,
+    Intent,
+    Key,
+    Record,
+)
 
 R = TypeVar("R", bound=Record)
 
 # Rows with the key of another, which go with it.
 _ABOUT: Final[Mapping[type[Any], tuple[type[Record], ...]]] = {
     Container: tuple(kind for kind in ABOUT_CONTAINER if kind is not Connections),
-    Service: (Demand,),
+    Service: (Demand, Scaling, ContainerPlan),
+    Policy: (Provisioning, RatePlan, PolicyRate),
 }
 
 
@@ -47,12 +58,15 @@ class Draft(Lookups):
         Intent keeps the number it has; new intent with number 0 is allotted one. Its `generation`
         is stamped. A put that changes nothing else is a no-op and returns what is there; one that
         only renews a lease is stored, and is no new generation. Raises NotFound for a container
-        whose service does not exist, TypeError for Global.
+        or scaling whose service does not exist or a provisioning whose policy does not, TypeError
+        for Global.
         """
         if isinstance(record, Global):
             raise TypeError("the Global row is kept by the database room itself")
-        if isinstance(record, Container):
+        if isinstance(record, Container | Scaling):
             self.need(Service, record.service)
+        if isinstance(record, Provisioning):
+            self.need(Policy, record.policy)
         old = self.get(type(record), record.key)
         if isinstance(record, INTENT):
             return cast(R, self._put_intent(cast("Intent | None", old), cast(Intent, record)))
@@ -93,6 +107,10 @@ class Draft(Lookups):
         """A point to roll back to."""
         return len(self._log)
 
+    def changes_since(self, mark: int) -> tuple[RowChange, ...]:
+        """What was changed since `mark`, one change a row; () where it cancels out."""
+        return _net(self._log[mark:])
+
     def roll_back(self, mark: int) -> None:
         """Take back every change since `mark`."""
         while len(self._log) > mark:
@@ -104,12 +122,7 @@ class Draft(Lookups):
         The Global row is among them only with a change of intent, or when it is new, or when what
         the database is changes.
         """
-        ends: dict[tuple[type[Record], Key], tuple[Record | None, Record | None]] = {}
-        for change in self._log:
-            place = (change.kind, change.record.key)
-            first = ends[place][0] if place in ends else change.old
-            ends[place] = (first, change.new)
-        changes = tuple(RowChange(*pair) for pair in ends.values() if not _is_same(*pair))
+        changes = _net(self._log)
         intent = any(change.is_intent for change in changes)
         return tuple(c for c in changes if intent or not _is_count(c))
 
@@ -169,15 +182,25 @@ class Draft(Lookups):
         self._log.append(change)
 
 
+def _net(log: Iterable[RowChange]) -> tuple[RowChange, ...]:
+    """The changes as a whole, one a row; () when they cancel out."""
+    ends: dict[tuple[type[Record], Key], tuple[Record | None, Record | None]] = {}
+    for change in log:
+        place = (change.kind, change.record.key)
+        first = ends[place][0] if place in ends else change.old
+        ends[place] = (first, change.new)
+    return tuple(RowChange(*pair) for pair in ends.values() if not _is_same(*pair))
+
+
 def _number(record: Intent) -> int | None:
     """What stands for it in switches; 0: not allotted yet; None: nothing does."""
-    return None if isinstance(record, QosClass | LinkRate) else record.number
+    return record.number if isinstance(record, NUMBERED) else None
 
 
 def _with_number(record: Intent, number: int | None) -> Intent:
-    if isinstance(record, QosClass | LinkRate):
+    if number is None or not isinstance(record, NUMBERED):
         return record
-    return replace(record, number=number)  # type: ignore[arg-type]
+    return replace(record, number=number)
 
 
 def _successor(number: int) -> int:

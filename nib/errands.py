@@ -28,6 +28,7 @@ class Errands:
         self._tasks: deque[Callable[[], object]] = deque()
         self._ended: NibUnavailable | None = None
         self._bell, self._bell_rope = socket.socketpair()
+        self._is_rung = False
         for end in (self._bell, self._bell_rope):
             end.setblocking(False)
 
@@ -58,7 +59,8 @@ class Errands:
 
     def hear(self) -> None:
         """Silence the bell, after a sleep."""
-        with suppress(BlockingIOError):  # nobody rang
+        with self._gate, suppress(BlockingIOError):  # nobody rang
+            self._is_rung = False
             self._bell.recv(4096)
 
     def end(self, why: NibUnavailable) -> bool:
@@ -72,5 +74,10 @@ class Errands:
         return True
 
     def _ring(self) -> None:
+        """Once a sleep: a call of the system lets another thread have the interpreter, and it may
+        be 5 ms until the caller has it back."""
+        if self._is_rung:
+            return
+        self._is_rung = True
         with suppress(BlockingIOError):  # full: a wake-up is under way already
             self._bell_rope.send(b"\0")

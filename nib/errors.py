@@ -38,7 +38,8 @@ class NotFound(NibError):
 
     def __init__(self, kind: str, key: object) -> None:
         shown = "/".join(key) if isinstance(key, tuple) else str(key)
-        super().__init__(f"there is no {kind.lower()} {shown}")
+        spoken = "".join(f" {each.lower()}" if each.isupper() else each for each in kind)
+        super().__init__(f"there is no {spoken.strip()} {shown}")
         self.kind = kind
         self.key = key
 

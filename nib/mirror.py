@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from nib.errors import NotFound
 from nib.intent import Container, Service
 from nib.observed import Connections
+from nib.plans import Dependency, PrewarmRequest
 from nib.qos import Policy, PolicyConnections, PolicyShare
 from nib.records import INTENT, RECORD_CLASSES, Global, Key, LocalSlots, Record
 from nib.topology import Host, Link, Port
@@ -102,6 +103,8 @@ _INDEXES: Mapping[str, _Index] = {
     "policy by number": _one_value(Policy, lambda p: p.number),
     "share by policy": _one_value(PolicyShare, lambda s: s.policy),
     "connections by policy": _one_value(PolicyConnections, lambda c: c.policy),
+    "request by service": _one_value(PrewarmRequest, lambda r: r.service),
+    "dependency by child": _one_value(Dependency, lambda d: d.child),
     "local slots by service": _one_value(LocalSlots, lambda s: s.service),
 }
 _INDEXES_OF: Mapping[
@@ -272,6 +275,14 @@ class Lookups:
     def policy_connections(self, policy: str) -> tuple[PolicyConnections, ...]:
         """The open connections of a policy, by every switch that they came in at."""
         return self._listed(PolicyConnections, "connections by policy", policy)
+
+    def requests_of(self, service: str) -> tuple[PrewarmRequest, ...]:
+        """Every prewarm request for a service."""
+        return self._listed(PrewarmRequest, "request by service", service)
+
+    def dependencies_of(self, child: str) -> tuple[Dependency, ...]:
+        """Every service whose rise precedes one at this service."""
+        return self._listed(Dependency, "dependency by child", child)
 
     def policy_numbered(self, number: int) -> Policy | None:
         """The policy with this number."""

@@ -1,22 +1,30 @@
 """The rows of the state database as frozen, checked values.
 
 Owns: the list of all record classes, and those of the database itself and of the controller's
-decisions; `nib.intent`, `nib.qos`, `nib.topology` and `nib.observed` have the others. Each is
-frozen, checked and has its natural key. One role writes each:
+decisions; `nib.intent`, `nib.qos`, `nib.prewarm`, `nib.plans`, `nib.topology` and `nib.observed`
+have the others. Each is frozen, checked and has its natural key. One role writes each:
 
     Global, Service, Container                intent: written by REST
     Class, Policy, Link_Rate                  likewise
+    Scaling, Provisioning, Schedule, Override likewise
+    Dependency_Rule                           likewise
     Switch, Port, Link, Host, Leader          written by the leading controller
     Slot_Table, Local_Slots, Policy_Share     likewise
-    Ejected, Demand                           likewise
+    Ejected, Demand, Policy_Rate              likewise
+    Container_Plan, Rate_Plan, Dependency     written by the predictor that has the shard
+    Prewarm_Request                           likewise; who starts containers accepts it
+    Predictor, Shard                          each predictor for itself
     Report                                    what containers and gateways report to REST
     Health                                    seen by the node agent of the container's switch
     Connections, Policy_Connections           seen by the node agent of the clients' switch
     Port_QoS                                  done by the node agent of the port's switch
+    Token                                     written by REST, and read by no one else
+    Event                                     written by REST and the leading controller
     Audit                                     REST raises `requested`, the controller the rest
 
 The rows about a container (Report, Health, Connections, Ejected) go when the container goes, those
-about a policy (Policy_Share, Policy_Connections) when the policy goes.
+about a policy (Policy_Share, Policy_Connections, Policy_Rate, Rate_Plan, Provisioning) when the
+policy goes, and Scaling, Container_Plan and Demand when the service goes.
 
 Must not know: OVSDB, row references, or what anyone does with a record.
 """
@@ -26,7 +34,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
+from nib.access import Token
 from nib.errors import FieldError
+from nib.events import Event
 from nib.fields import (
     MAX_INTEGER,
     MAX_NUMBER,
@@ -39,6 +49,16 @@ from nib.fields import (
 )
 from nib.intent import Container, Service
 from nib.observed import Connections, Demand, Ejected, Health, Report
+from nib.plans import (
+    ContainerPlan,
+    Dependency,
+    PolicyRate,
+    Predictor,
+    PrewarmRequest,
+    RatePlan,
+    Shard,
+)
+from nib.prewarm import DependencyRule, Override, Provisioning, Scaling, Schedule
 from nib.qos import LinkRate, Policy, PolicyConnections, PolicyShare, PortQos, QosClass
 from nib.topology import Host, Link, Port, Switch
 
@@ -166,6 +186,7 @@ class Audit:
 
 
 AboutPolicy: TypeAlias = PolicyShare | PolicyConnections
+Capacity: TypeAlias = Scaling | Provisioning | Schedule | Override | DependencyRule
 AboutContainer: TypeAlias = Report | Health | Connections | Ejected
 Record: TypeAlias = (
     Global
@@ -186,12 +207,29 @@ Record: TypeAlias = (
     | Demand
     | AboutPolicy
     | PortQos
+    | Capacity
+    | ContainerPlan
+    | RatePlan
+    | PolicyRate
+    | PrewarmRequest
+    | Dependency
+    | Predictor
+    | Shard
+    | Token
+    | Event
 )
 
-Intent: TypeAlias = Service | Container | QosClass | Policy | LinkRate
+Numbered: TypeAlias = Service | Container | Policy
+Intent: TypeAlias = Numbered | QosClass | LinkRate | Capacity
+
+# Intent that has a number, which stands for it in switches.
+NUMBERED: tuple[type[Numbered], ...] = (Service, Container, Policy)
+
+# Intent about when there is to be how much.
+CAPACITY: tuple[type[Capacity], ...] = (Scaling, Provisioning, Schedule, Override, DependencyRule)
 
 # What people ask for; every change of it is a generation.
-INTENT: tuple[type[Record], ...] = (Service, Container, QosClass, Policy, LinkRate)
+INTENT: tuple[type[Record], ...] = (*NUMBERED, QosClass, LinkRate, *CAPACITY)
 
 # Rows about one policy; they go when it goes.
 ABOUT_POLICY: tuple[type[AboutPolicy], ...] = (PolicyShare, PolicyConnections)
@@ -207,6 +245,7 @@ RECORD_CLASSES: tuple[type[Record], ...] = (
     QosClass,
     Policy,
     LinkRate,
+    *CAPACITY,
     SlotTable,
     LocalSlots,
     Switch,
@@ -219,6 +258,15 @@ RECORD_CLASSES: tuple[type[Record], ...] = (
     Demand,
     *ABOUT_POLICY,
     PortQos,
+    ContainerPlan,
+    RatePlan,
+    PolicyRate,
+    PrewarmRequest,
+    Dependency,
+    Predictor,
+    Shard,
+    Token,
+    Event,
 )
 
 

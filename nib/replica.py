@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -63,11 +63,16 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
     """The IDL of our schema. A row that holds what no record may is left out, and logged.
 
     first: the server to begin with, of several; the library would begin with any.
+    without: kinds whose rows are neither asked for nor written.
     """
 
-    def __init__(self, remote: str, first: str = "") -> None:
+    def __init__(
+        self, remote: str, first: str = "", without: Collection[type[Record]] = ()
+    ) -> None:
         helper = ovs.db.idl.SchemaHelper(schema_json=packaged_schema())
-        helper.register_all()
+        for kind, layout in LAYOUTS.items():
+            if kind not in without:
+                helper.register_table(layout.table)
         super().__init__(remote, helper)  # in a cluster, it connects to the leader only
         tune(self._session)
         begin_with(self._session, first)

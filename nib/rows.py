@@ -17,16 +17,28 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from nib.access import Token
 from nib.errors import FieldError
+from nib.events import Event
 from nib.intent import Container, Service
 from nib.observed import Connections, Demand, Ejected, Health, Report
+from nib.plans import (
+    ContainerPlan,
+    Dependency,
+    PolicyRate,
+    Predictor,
+    PrewarmRequest,
+    RatePlan,
+    Shard,
+)
 from nib.policy import Canary, Ejection, HealthCheck, policy_text, read_extra_ports, read_policy
+from nib.prewarm import DependencyRule, Override, Provisioning, Scaling, Schedule
 from nib.qos import LinkRate, Policy, PolicyConnections, PolicyShare, PortQos, QosClass
 from nib.records import RECORD_CLASSES, Audit, Global, Leader, LocalSlots, Record, SlotTable
 from nib.topology import Host, Link, Port, Switch
 
 DATABASE = "Prewire"
-_SETS = frozenset({"lines", "addresses", "predecessors"})
+_SETS = frozenset({"lines", "addresses", "predecessors", "services"})
 SCHEMA_FILE = "prewire.ovsschema"
 _POLICIES: Mapping[str, type[Any]] = {
     "health": HealthCheck,
@@ -66,6 +78,11 @@ LAYOUTS: Mapping[type[Record], Layout] = {
         _layout(QosClass, "Class", "name"),
         _layout(Policy, "Policy", "name"),
         _layout(LinkRate, "Link_Rate", "switch", "port"),
+        _layout(Scaling, "Scaling", "service"),
+        _layout(Provisioning, "Provisioning", "policy"),
+        _layout(Schedule, "Schedule", "name"),
+        _layout(Override, "Override", "kind", "name"),
+        _layout(DependencyRule, "Dependency_Rule", "parent", "child"),
         _layout(SlotTable, "Slot_Table", "service"),
         _layout(LocalSlots, "Local_Slots", "service", "switch"),
         _layout(Switch, "Switch", "dpid"),
@@ -82,6 +99,15 @@ LAYOUTS: Mapping[type[Record], Layout] = {
         _layout(PolicyShare, "Policy_Share", "policy", "switch"),
         _layout(PolicyConnections, "Policy_Connections", "policy", "switch"),
         _layout(PortQos, "Port_QoS", "switch", "port"),
+        _layout(ContainerPlan, "Container_Plan", "service"),
+        _layout(RatePlan, "Rate_Plan", "policy"),
+        _layout(PolicyRate, "Policy_Rate", "policy"),
+        _layout(PrewarmRequest, "Prewarm_Request", "id", "service"),
+        _layout(Dependency, "Dependency", "parent", "child"),
+        _layout(Predictor, "Predictor", "name"),
+        _layout(Shard, "Shard", "number"),
+        _layout(Token, "Token", "name"),
+        _layout(Event, "Event", "id"),
     )
 }
 KINDS: Mapping[str, type[Record]] = {LAYOUTS[kind].table: kind for kind in RECORD_CLASSES}

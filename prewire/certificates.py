@@ -1,7 +1,7 @@
-"""Makes certificates for trying TLS out on one machine, with Open vSwitch's own `ovs-pki`.
+"""Makes CAs and certificates, with Open vSwitch's own `ovs-pki`.
 
 Owns: the calls of ovs-pki and the layout of the directory it fills. docs/tls.md shows the same by
-hand, for several machines.
+hand.
 Must not know: who uses the certificates.
 """
 
@@ -89,8 +89,22 @@ def try_out(directory: Path) -> Path:
         raise CertificatesFailed(f"{directory} is not empty; choose another directory")
     authorities = Authorities(directory / "pki")
     authorities.init()
-    authorities.issue("controller", directory, _HOST)
+    return issue_all(authorities, directory, _HOST)
+
+
+def issue_all(authorities: Authorities, directory: Path, host: str) -> Path:
+    """What one machine needs: files for prewire in the directory, for a switch in the one returned.
+
+    CertificatesFailed where the CAs are not there or the machine has files already.
+    """
+    if not authorities.ca("controller").is_file():
+        raise CertificatesFailed(
+            f"{authorities.directory} has no CAs; make them with `prewire tls authority`"
+        )
+    if (directory / "cert.pem").exists():
+        raise CertificatesFailed(f"{directory} has certificates already; choose another directory")
+    authorities.issue("controller", directory, host)
     switch = directory / "switch"
-    authorities.issue("switch", switch, _HOST)
+    authorities.issue("switch", switch, host)
     TlsFiles(directory).check()
     return switch

@@ -1,7 +1,8 @@
 """`prewire demo`: the whole on one machine, with real switches, containers and HTTP.
 
 Starts Open vSwitch if none runs, prewire, and a Mininet network; registers containers over REST;
-sends traffic through a VIP; takes a container out of service under load. Cleans up in any case.
+sends traffic through a VIP; takes a container out of service under load. Then, on another network,
+two services under surges, one planned ahead. Cleans up in any case.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ from typing import Any, Final
 
 import httpx
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from prewire import settings, up
-from prewire.client import Client
+from prewire.commands.client import Client
 from prewire.errors import CommandFailed
 from prewire.ports import free_port
+from prewire.rehearsal.course import Course, Sample
+from prewire.rehearsal.picture import NoPicture, draw
+from prewire.rehearsal.run import rehearse
+from prewire.rehearsal.scene import AHEAD, BEHIND, CONTAINERS, Loads
 from prewire.settings import Settings
 from topologies.mininet_net import RunningNetwork, running
 from topologies.openvswitch import ensure_running
@@ -32,8 +38,16 @@ _VIP: Final = "10.0.0.100"
 _SERVICE: Final = "/v1/services/web"
 _REQUESTS: Final = 600
 _HELD: Final = 12
+_SHELL_SECONDS: Final = 60.0
 _READY_SECONDS: Final = 20.0
 _BAR: Final = 40
+SURGES: Final = 6
+LEARNED: Final = 4
+_COLUMNS: Final = (
+    TextColumn("ready ahead: {task.fields[ahead]}, behind: {task.fields[behind]}"),
+    BarColumn(),
+    TimeRemainingColumn(),
+)
 _TRAFFIC: Final = (sys.executable, "-m", "topologies.traffic")
 
 
@@ -42,7 +56,7 @@ class DemoFailed(CommandFailed):
 
 
 def run(containers: int) -> None:
-    """Show everything; about a minute. DemoFailed where it does not come true."""
+    """Show everything; about four minutes. DemoFailed where it does not come true."""
     if os.geteuid() != 0:
         raise DemoFailed("root: the demo makes bridges and network namespaces; run it as root")
     began = time.monotonic()
@@ -61,25 +75,86 @@ def run(containers: int) -> None:
 def _settings(directory: Path) -> Settings:
     """An embedded database, and ports that nothing uses."""
     ports = {
-        name: free_port(settings.Settings.model_fields[name].default)
-        for name in ("api_port", "controller_port", "metrics_port")
+        name: free_port(settings.Settings.model_fields[name].default) for name in settings.PORTS
     }
     return settings.load(state_dir=directory, nib="", tls="", stats_seconds=1.0, **ports)
+
+
+def _surges(console: Console, given: Settings, directory: Path) -> None:
+    """The second part: a service that is planned ahead beside one that is not."""
+    controller = f"tcp:127.0.0.1:{given.controller_port}"
+    loads = Loads(surges=SURGES, learned=LEARNED)
+    console.print("\n[bold]Surges: one service is planned ahead, one reacts[/bold]")
+    console.print(
+        f"Both get {loads.surge:.0f} requests/s for {loads.length:.0f} s, every "
+        f"{loads.period:.0f} s; a container starts in {loads.cold_start_ms / 1000:.0f} s. "
+        f"The first {LEARNED} surges are new to both."
+    )
+    with running(single_switch(2 * CONTAINERS), [controller]) as network:
+        await_ports(Client.of(given), network)
+        with Progress(*_COLUMNS, console=console) as bar:
+            task = bar.add_task("", total=loads.seconds, ahead=0, behind=0)
+
+            def look(at: float, seen: Sample) -> None:
+                ready = seen.ready
+                bar.update(task, completed=at, ahead=ready[AHEAD], behind=ready[BEHIND])
+
+            course = rehearse(given, network, directory, loads, look)
+    _told(console, course)
+
+
+def _told(console: Console, course: Course) -> None:
+    picture = Path("surges.png").absolute()
+    try:
+        draw(course, picture)
+    except NoPicture as error:
+        console.print(str(error))
+    ready = course.ready_at_starts(AHEAD), course.ready_at_starts(BEHIND)
+    console.print(f"Containers ready as surges began: {ready[0]} ahead, {ready[1]} behind")
+    rates = ", ".join(f"{rate / 1e6:.1f}" for rate in course.rates_at_starts())
+    console.print(f"Meter rate then, Mbit/s: {rates}")
+    console.print(f"Prewarm requests ready in time: {course.ready_in_time():.0%}")
+    p99 = course.p99(AHEAD), course.p99(BEHIND)
+    console.print(f"p99 of requests in surges: {p99[0]:.2f} s ahead, {p99[1]:.2f} s behind")
+    if picture.exists():
+        console.print(f"The picture: {picture}")
+    if p99[0] >= p99[1]:
+        raise DemoFailed("the service that is planned ahead was no faster")
 
 
 def _show(console: Console, given: Settings, containers: int, log: Path) -> None:
     spec = single_switch(containers)
     controller = f"tcp:127.0.0.1:{given.controller_port}"
     console.print("Starting Open vSwitch, the database, a controller and the REST server …")
-    with ensure_running(), up.running(given, log):
+    without_predictor = given.model_copy(update={"predictor_port": 0})
+    with ensure_running(), up.running(without_predictor, log):
         console.print(f"Starting a network: a client, a gateway and {containers} containers …")
         with running(spec, [controller]) as network:
-            demonstration = _Demonstration(console, given, network)
-            demonstration.await_switch()
-            demonstration.register()
-            demonstration.balance()
-            demonstration.remove_under_load()
-            demonstration.look()
+            acts(console, given, network)
+        _surges(console, given, log.parent)
+
+
+def acts(console: Console, given: Settings, network: RunningNetwork) -> None:
+    """Register, balance, remove under load, look: on a network whose switch finds prewire."""
+    demonstration = _Demonstration(console, given, network)
+    demonstration.await_switch()
+    demonstration.register()
+    demonstration.balance()
+    demonstration.remove_under_load()
+    demonstration.look()
+
+
+def await_ports(client: Client, network: RunningNetwork) -> None:
+    """Wait until the switch is connected and has the ports of all containers; or DemoFailed."""
+    deadline = time.monotonic() + _READY_SECONDS
+    wanted = {host.name for host in network.spec.containers}
+    while time.monotonic() < deadline:
+        switches = client.call("GET", "/v1/switches")["items"]
+        known = {port["iface_id"] for switch in switches for port in switch["ports"]}
+        if wanted <= known and any(switch["connected"] for switch in switches):
+            return
+        network.run("client", ["true"])
+    raise DemoFailed(f"the switch did not connect within {_READY_SECONDS} s")
 
 
 class _Demonstration:
@@ -89,19 +164,11 @@ class _Demonstration:
         self._console = console
         self._settings = given
         self._network = network
-        self._client = Client(given.api_url)
+        self._client = Client.of(given)
 
     def await_switch(self) -> None:
         """Wait until the switch and the ports of all containers are known."""
-        deadline = time.monotonic() + _READY_SECONDS
-        wanted = {host.name for host in self._network.spec.containers}
-        while time.monotonic() < deadline:
-            switches = self._client.call("GET", "/v1/switches")["items"]
-            known = {port["iface_id"] for switch in switches for port in switch["ports"]}
-            if wanted <= known:
-                return
-            self._network.run("client", ["true"])
-        raise DemoFailed(f"the switch did not connect within {_READY_SECONDS} s")
+        await_ports(self._client, self._network)
 
     def register(self) -> None:
         """Register a service and its containers; every write waits for the switch."""
@@ -139,6 +206,7 @@ class _Demonstration:
         load.stdin.write(b"end\n")
         load.stdin.close()
         held = json.loads(load.stdout.readline())
+        load.stdout.close()
         load.wait(10)
         self._report_held(leaving, held)
         if leaving in result["answered"] or result["failures"]:
@@ -201,6 +269,12 @@ class _Demonstration:
     def _shell(self, *arguments: str) -> None:
         shown = " ".join(f'"{each}"' if "," in each else each for each in arguments)
         self._console.print(f"$ prewire {shown}", markup=False)
-        command = [sys.executable, "-m", "prewire", *arguments, "--api", self._settings.api_url]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+        done = subprocess.run(
+            [sys.executable, "-m", "prewire", *arguments],
+            env=os.environ | self._settings.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_SHELL_SECONDS,
+        )
         self._console.print(done.stdout.rstrip(), markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from prewire.errors import CommandFailed
+from prewire.settings import PORTS, Settings
 
 
 class PortInUse(CommandFailed):
@@ -36,3 +37,14 @@ def free_port(preferred: int) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise PortInUse("no port of 127.0.0.1 is free; end some programs")
+
+
+def check_ports(settings: Settings, *names: str) -> None:
+    """Whether the ports of these settings can be listened on; 0 stands for none.
+
+    Raises PortInUse, which names the setting.
+    """
+    for name in names:
+        port = getattr(settings, name)
+        if port:
+            check_free(getattr(settings, PORTS[name]), port, name)

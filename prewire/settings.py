@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,6 +24,14 @@ from pydantic_settings import (
 from nib.tls import TlsFiles
 from prewire.errors import CommandFailed
 
+# Where processes listen: settings of a port, and of its address.
+PORTS: Final[Mapping[str, str]] = {
+    "controller_port": "controller_host",
+    "api_port": "api_host",
+    "metrics_port": "metrics_host",
+    "predictor_port": "predictor_host",
+    "predictor_metrics_port": "predictor_host",
+}
 _REMOTE: Final = r"^((unix|tcp|ssl):.+)?$"  # an OVSDB connection method, ovsdb(7); or nothing
 _DEFAULT_FILE: Final = Path("/etc/prewire/prewire.toml")
 
@@ -46,6 +55,49 @@ class Settings(BaseSettings):
     )
     api_host: str = Field(default="127.0.0.1", description="address the REST server listens on")
     api_port: int = Field(default=8686, ge=1, le=65535, description="port of the REST server")
+    api_plain: bool = Field(
+        default=False,
+        description="let the REST server listen elsewhere than on loopback without TLS",
+    )
+    api_client_ca: str = Field(
+        default="",
+        description="file with the CAs that vouch for clients of the REST server: these may show a "
+        "certificate instead of a token; empty: none is asked for",
+    )
+    api_rate: int = Field(
+        default=5000,
+        ge=0,
+        le=1_000_000,
+        description="requests a second that one client may send to a REST server; 0: no limit",
+    )
+    api_max_body: int = Field(
+        default=8 * 2**20,
+        ge=1024,
+        le=2**30,
+        description="bytes that the body of a request to the REST server may have",
+    )
+    access: Literal["tokens", "open"] = Field(
+        default="tokens",
+        description="who may use the REST server: who has a token, or everybody who reaches it",
+    )
+    oidc_issuer: str = Field(
+        default="",
+        description="URL of an OpenID Connect issuer whose JWTs are taken as tokens; empty: none",
+    )
+    oidc_audience: str = Field(
+        default="prewire", description="the audience (aud) that its JWTs must be meant for"
+    )
+    oidc_jwks: str = Field(
+        default="", description="URL of its keys; default: as its discovery document says"
+    )
+    oidc_role_claim: str = Field(
+        default="prewire_role",
+        description="claim of its JWTs that has the role, or a list with it among others",
+    )
+    oidc_services_claim: str = Field(
+        default="prewire_services",
+        description="claim of its JWTs that lists the services of a registrar",
+    )
     controller_host: str = Field(
         default="127.0.0.1", description="address switches connect to by OpenFlow"
     )
@@ -93,6 +145,55 @@ class Settings(BaseSettings):
         le=60_000,
         description="how often the node agent counts connections, at most",
     )
+    predictor_host: str = Field(
+        default="127.0.0.1", description="address the predictor's gRPC server listens on"
+    )
+    predictor_port: int = Field(
+        default=8687,
+        ge=0,
+        le=65535,
+        description="port of the predictor's gRPC server; 0: `up` starts no predictor",
+    )
+    predictor_metrics_port: int = Field(
+        default=9687, ge=0, le=65535, description="port of the predictor's /metrics; 0: none"
+    )
+    predictor_name: str = Field(
+        default="", description="the predictor's name among several; default: host and process"
+    )
+    predictor_tick_ms: int = Field(
+        default=1000, ge=200, le=60_000, description="how often plans are made"
+    )
+    scrape: str = Field(
+        default="",
+        description="URLs of controllers' /metrics that the predictor reads, with semicolons "
+        "between them; default: this machine's controller",
+    )
+    prometheus: str = Field(
+        default="",
+        description="URL of a Prometheus server that has the controllers' past metrics; empty: "
+        "the predictor has its own history only",
+    )
+    history_days: int = Field(
+        default=14, ge=1, le=400, description="how far back the predictor learns, in days"
+    )
+    refit_minutes: int = Field(
+        default=20,
+        ge=0,
+        le=10_080,
+        description="how often the global model is fitted anew; 0: never",
+    )
+    dask: str = Field(
+        default="", description="address of a Dask scheduler that refits run on; empty: here"
+    )
+    container_commands: str = Field(
+        default="",
+        description="file that says how containers of this machine are started and stopped, for "
+        "services whose scaling has a target process:NAME; empty: none",
+    )
+    events_sink: str = Field(
+        default="",
+        description="URL that CloudEvents of prewarm requests go to; default: the variable K_SINK",
+    )
     tls: str = Field(
         default="",
         description="directory with cert.pem, privkey.pem and cacert.pem; OpenFlow, OVSDB and REST "
@@ -100,6 +201,15 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="the least severe messages to log"
+    )
+    otel_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://.+)?$",
+        description="URL that spans of REST requests go to, by OTLP over HTTP, as in "
+        "http://127.0.0.1:4318; empty: none",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="how lines are logged: for people, or one JSON object each"
     )
 
     @property
@@ -110,8 +220,16 @@ class Settings(BaseSettings):
     @property
     def api_url(self) -> str:
         """Where clients on this machine reach the REST server."""
-        host = f"[{self.api_host}]" if ":" in self.api_host else self.api_host
-        return f"{'https' if self.tls else 'http'}://{host}:{self.api_port}"
+        return f"{'https' if self.tls else 'http'}://{_host(self.api_host)}:{self.api_port}"
+
+    @property
+    def scrape_urls(self) -> tuple[str, ...]:
+        """Where the predictor finds controllers' metrics."""
+        if self.scrape:
+            return tuple(url.strip() for url in self.scrape.split(";") if url.strip())
+        if not self.metrics_port:
+            return ()
+        return (f"http://{_host(self.metrics_host)}:{self.metrics_port}/metrics",)
 
     @property
     def tls_files(self) -> TlsFiles | None:
@@ -156,6 +274,11 @@ def load(**flags: Any) -> Settings:
         raise SettingsError(f"{_file()}: not valid TOML: {error}; correct the file") from None
     except ValidationError as error:
         raise SettingsError(_complaint(error)) from None
+
+
+def _host(address: str) -> str:
+    """An address as a URL has it."""
+    return f"[{address}]" if ":" in address else address
 
 
 def _file() -> Path:

@@ -1,4 +1,5 @@
-"""All of prewire on one machine: the embedded NIB, a controller, the REST server, a node agent.
+"""All of prewire on one machine: the embedded NIB, a controller, the REST server, a predictor, a
+node agent.
 
 The agent only where there is Open vSwitch and we are root. Ready means: the REST server answers and
 the controller leads. A child that ends of itself ends the whole, so that a service manager can
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,16 +21,19 @@ import httpx
 
 from nib.server import EmbeddedServer
 from prewire import processes
-from prewire.client import authority
+from prewire.api.access import admin
+from prewire.api.access.listening import check_listening
+from prewire.commands.client import authority
 from prewire.errors import CommandFailed
-from prewire.node_ovs import obstacle
-from prewire.ports import check_free
+from prewire.host.ovs import obstacle
+from prewire.ports import check_ports
 from prewire.processes import Child
-from prewire.settings import Settings
+from prewire.settings import PORTS, Settings
 
 _READY_SECONDS: Final = 30.0
 _PACE_SECONDS: Final = 0.05
 _NAME: Final = "PREWIRE_CONTROLLER_NAME"
+_PORTS: Final = ("controller_port", "api_port", "metrics_port")  # without a predictor
 
 
 class NotUp(CommandFailed):
@@ -39,12 +44,10 @@ class NotUp(CommandFailed):
 def running(settings: Settings, log: Path | None = None) -> Iterator[list[Child]]:
     """All processes, ready. log: a file for what they print; by default they print where we do.
 
-    Raises NotUp, PortInUse, NibError with one line each.
+    Raises NotUp, PortInUse, SettingsError, NibError with one line each.
     """
-    check_free(settings.controller_host, settings.controller_port, "controller_port")
-    check_free(settings.api_host, settings.api_port, "api_port")
-    if settings.metrics_port:
-        check_free(settings.metrics_host, settings.metrics_port, "metrics_port")
+    check_listening(settings)
+    check_ports(settings, *(PORTS if settings.predictor_port else _PORTS))
     with ExitStack() as stack:
         watched = []
         if not settings.nib:
@@ -58,21 +61,42 @@ def running(settings: Settings, log: Path | None = None) -> Iterator[list[Child]
         yield [*watched, *children]
 
 
+def page_line(settings: Settings) -> str:
+    """Where the page is; on a terminal with the operator's token, which no log is to have."""
+    if settings.access == "open":
+        return f"Web page: {settings.api_url}/ (access is open to all who reach it)"
+    if sys.stdout.isatty():
+        return f"Web page: {settings.api_url}/#token={admin.ensured(settings.state_dir)}"
+    return f"Web page: {settings.api_url}/ with the token in {settings.state_dir / admin.FILE}"
+
+
 def _start(settings: Settings, output: IO[bytes] | None, children: list[Child]) -> None:
     leader = f"{os.environ.get(_NAME, socket.gethostname())}:{os.getpid()}"
     environment = os.environ | settings.environment | {_NAME: leader}
-    names = ["controller", "api"] if obstacle(settings) else ["controller", "api", "node"]
+    names = ["controller", "api"]
+    if settings.predictor_port:
+        names.append("predictor")
+    if obstacle(settings) is None:
+        names.append("node")
     for name in names:
         children.append(processes.start(name, [name], environment, output))
     deadline = time.monotonic() + _READY_SECONDS
-    trusted = authority(settings.tls_files)
-    with httpx.Client(base_url=settings.api_url, timeout=2, verify=trusted) as client:
+    with _asking(settings) as client:
         while not _is_ready(client, leader, shared=bool(settings.nib)):
             ended = processes.wait_any(children, _PACE_SECONDS)
             if ended is not None:
                 raise NotUp(f"{ended.name} ended at once; its own message says why")
             if time.monotonic() > deadline:
                 raise NotUp(f"not ready after {_READY_SECONDS} s; the log says why")
+
+
+def _asking(settings: Settings) -> httpx.Client:
+    """Who asks the REST server; OSError or FieldError where its operator's token cannot be had."""
+    headers = {}
+    if settings.access == "tokens":
+        headers["Authorization"] = f"Bearer {admin.ensured(settings.state_dir)}"
+    trusted = authority(settings.tls_files)
+    return httpx.Client(base_url=settings.api_url, timeout=2, verify=trusted, headers=headers)
 
 
 def _is_ready(client: httpx.Client, leader: str, *, shared: bool) -> bool:

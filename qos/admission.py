@@ -17,8 +17,8 @@ from typing import NamedTuple
 from nib.errors import FieldError
 from nib.mirror import Lookups
 from nib.qos import MAX_RATE_BPS, MIN_RATE_BPS, LinkRate, Policy, QosClass
+from nib.rates import show_rate
 from qos.provision import LinkKey, LinkState, link_name, taken
-from qos.rates import show_rate
 
 Links = Mapping[LinkKey, LinkState]
 

@@ -13,7 +13,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from nib.in_force import RatesInForce, rates_in_force
 from nib.mirror import Lookups
+from nib.paging import ALL, Next, Page
 from nib.qos import LinkRate, Policy, PolicyShare, QosClass
 from nib.records import field_values
 from nib.topology import Port, Switch
@@ -43,6 +45,7 @@ class ClassList(BaseModel):
     """All classes, by queue."""
 
     items: list[ClassOut]
+    next: Next = None
 
 
 class TrafficOut(BaseModel):
@@ -59,6 +62,7 @@ class TrafficList(BaseModel):
     """All kinds of traffic that there are presets for."""
 
     items: list[TrafficOut]
+    next: Next = None
 
 
 class PolicyShareOut(BaseModel):
@@ -107,12 +111,14 @@ class PolicyOut(BaseModel):
     bit_meter: int | None = Field(description="OpenFlow id of its meter of bits, where it has one")
     packet_meter: int | None = Field(description="OpenFlow id of its meter of packets, likewise")
     connections: int | None = Field(description="open ones; null: nobody counts them")
+    in_force: RatesInForce
 
 
 class PolicyList(BaseModel):
     """All policies, by name."""
 
     items: list[PolicyOut]
+    next: Next = None
 
 
 class LinkRateOut(BaseModel):
@@ -131,6 +137,7 @@ class LinkRateList(BaseModel):
     """All rates that were stated, by switch and port."""
 
     items: list[LinkRateOut]
+    next: Next = None
 
 
 def class_out(each: QosClass, view: Lookups) -> ClassOut:
@@ -138,12 +145,12 @@ def class_out(each: QosClass, view: Lookups) -> ClassOut:
     return _class_out(each, view, view.derived(_users, Policy)[each.name])
 
 
-def class_list(view: Lookups) -> ClassList:
+def class_list(view: Lookups, page: Page = ALL) -> ClassList:
     """All classes, by queue."""
     users = view.derived(_users, Policy)
-    return ClassList(
-        items=[_class_out(each, view, users[each.name]) for each in classes_of(view).values()]
-    )
+    part = page.cut(classes_of(view).values(), lambda each: each.queue)
+    items = [_class_out(each, view, users[each.name]) for each in part.rows]
+    return ClassList(items=items, next=part.next)
 
 
 def _class_out(each: QosClass, view: Lookups, policies: int) -> ClassOut:
@@ -152,24 +159,25 @@ def _class_out(each: QosClass, view: Lookups, policies: int) -> ClassOut:
     return ClassOut.model_validate({**field_values(each), "origin": origin, "policies": policies})
 
 
-def traffic_list() -> TrafficList:
-    """What a policy's traffic can be."""
-    return TrafficList(
-        items=[
-            TrafficOut.model_validate({"name": name, "class": qos_class, "burst_ms": burst_ms})
-            for name, (qos_class, burst_ms) in TRAFFIC.items()
-        ]
-    )
+def traffic_list(page: Page = ALL) -> TrafficList:
+    """What a policy's traffic can be, by name."""
+    part = page.cut(TRAFFIC.items(), lambda item: item[0])
+    items = [
+        TrafficOut.model_validate({"name": name, "class": qos_class, "burst_ms": burst_ms})
+        for name, (qos_class, burst_ms) in part.rows
+    ]
+    return TrafficList(items=items, next=part.next)
 
 
 def _users(view: Lookups) -> Counter[str]:
     return Counter(policy.qos_class for policy in view.all(Policy))
 
 
-def policy_list(view: Lookups, provision: Provision) -> PolicyList:
+def policy_list(view: Lookups, provision: Provision, page: Page = ALL) -> PolicyList:
     """All policies, by name."""
-    known = sorted(view.all(Policy), key=lambda policy: policy.name)
-    return PolicyList(items=[policy_out(policy, view, provision) for policy in known])
+    part = page.cut(view.all(Policy), lambda policy: policy.name)
+    items = [policy_out(policy, view, provision) for policy in part.rows]
+    return PolicyList(items=items, next=part.next)
 
 
 def policy_out(policy: Policy, view: Lookups, provision: Provision) -> PolicyOut:
@@ -191,6 +199,7 @@ def policy_out(policy: Policy, view: Lookups, provision: Provision) -> PolicyOut
             "bit_meter": _meter(policy, shares, "bps"),
             "packet_meter": _meter(policy, shares, "pps"),
             "connections": sum(each.open for each in counted) if counted else None,
+            "in_force": rates_in_force(policy, view),
         }
     )
 
@@ -222,10 +231,11 @@ def _meter(policy: Policy, shares: list[PolicyShare], field: str) -> int | None:
     return bit_meter(policy.number) + (field == "pps")
 
 
-def link_rate_list(view: Lookups) -> LinkRateList:
+def link_rate_list(view: Lookups, page: Page = ALL) -> LinkRateList:
     """All rates that were stated, by switch and port."""
-    known = sorted(view.all(LinkRate), key=lambda rate: rate.key)
-    return LinkRateList(items=[link_rate_out(rate, view) for rate in known])
+    part = page.cut(view.all(LinkRate), lambda rate: rate.key)
+    items = [link_rate_out(rate, view) for rate in part.rows]
+    return LinkRateList(items=items, next=part.next)
 
 
 def link_rate_out(rate: LinkRate, view: Lookups) -> LinkRateOut:

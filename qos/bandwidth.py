@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from nib.mirror import Lookups
+from nib.paging import ALL, Next, Page
 from nib.qos import PortQos
 from nib.topology import Link, Switch
 from qos.classes import DEFAULT, classes_of
@@ -47,13 +48,16 @@ class BandwidthList(BaseModel):
     """Ways out of switches, by switch and port."""
 
     items: list[BandwidthOut]
+    next: Next = None
 
 
-def bandwidth_list(view: Lookups, provision: Provision, *, switch: str | None) -> BandwidthList:
+def bandwidth_list(
+    view: Lookups, provision: Provision, *, switch: str | None, page: Page = ALL
+) -> BandwidthList:
     """Every link that is known of, or those of one switch."""
-    links = sorted(provision.links.values(), key=lambda link: link.key)
-    meant = [link for link in links if switch in (None, link.key[0])]
-    return BandwidthList(items=[_bandwidth_out(link, view) for link in meant])
+    meant = [link for link in provision.links.values() if switch in (None, link.key[0])]
+    part = page.cut(meant, lambda link: link.key)
+    return BandwidthList(items=[_bandwidth_out(link, view) for link in part.rows], next=part.next)
 
 
 def _bandwidth_out(link: LinkState, view: Lookups) -> BandwidthOut:

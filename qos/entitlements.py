@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import chain
 
 from nib.qos import MIN_RATE_BPS, Policy, QosClass
+from nib.rates import show_rate
 from qos.allocation import Claim, allocate
 from qos.provision import (
     LinkKey,
@@ -25,7 +26,6 @@ from qos.provision import (
     class_of,
     taken,
 )
-from qos.rates import show_rate
 
 
 def provided(

@@ -14,7 +14,9 @@ from nib.committing import Wait, commit, put_responses, status_of
 from nib.database import Nib
 from nib.errors import NotFound
 from nib.mirror import Lookups
+from nib.paging import Paging
 from nib.places import switch_called
+from nib.preconditions import If, conditional, row, tagged
 from nib.qos import LinkRate
 from qos import intent
 from qos.answers import LinkRateList, LinkRateOut, link_rate_list, link_rate_out
@@ -44,48 +46,54 @@ def add(
 
 def _add_reading(routes: APIRouter, nib: Nib, provision: Callable[[Lookups], Provision]) -> None:
     @routes.get("/link-rates", tags=["qos"])
-    def list_link_rates() -> LinkRateList:
+    def list_link_rates(page: Paging) -> LinkRateList:
         """All rates that were stated."""
         with nib.view() as view:
-            return link_rate_list(view)
+            return link_rate_list(view, page)
 
     @routes.get(_ONE, tags=["qos"])
-    def get_link_rate(switch: str, port: str) -> LinkRateOut:
+    def get_link_rate(switch: str, port: str, response: Response) -> LinkRateOut:
         """The rate that was stated of one port."""
         with nib.view() as view:
             key = link_called(switch, port, view)
             rate = view.get(LinkRate, key)
             if rate is None:
                 raise NotFound("link rate", key)
+            tagged(rate, response)
             return link_rate_out(rate, view)
 
     @routes.get("/bandwidth", tags=["qos"])
-    def list_bandwidth(switch: OneSwitch = None) -> BandwidthList:
+    def list_bandwidth(page: Paging, switch: OneSwitch = None) -> BandwidthList:
         """What leaves by each port: its rate, what of it is guaranteed and free, by class, and how
         queues are enforced there."""
         with nib.view() as view:
             dpid = None if switch is None else switch_called(switch, view).dpid
-            return bandwidth_list(view, provision(view), switch=dpid)
+            return bandwidth_list(view, provision(view), switch=dpid, page=page)
 
 
 def _add_writing(routes: APIRouter, nib: Nib, reservations: Reservations) -> None:
     @routes.put(_ONE, tags=["qos"], responses=put_responses(LinkRateOut))
     async def put_link_rate(
-        switch: str, port: str, body: LinkRateIn, response: Response, wait: Wait
+        switch: str, port: str, body: LinkRateIn, *, response: Response, wait: Wait, given: If
     ) -> LinkRateOut:
         """State what a port can carry outward, where it is not what the port says. The port need
         not be there yet, the switch must be known."""
         with nib.view() as view:
             key = link_called(switch, port, view)
         change = intent.put_link_rate(body.record(*key), reservations)
+        change = conditional(change, given, row(LinkRate, key))
         stored = await commit(nib, change, response, wait)
+        tagged(stored.record, response)
         response.status_code = status_of(stored.created)
         with nib.view() as view:
             return link_rate_out(stored.record, view)
 
     @routes.delete(_ONE, tags=["qos"], status_code=status.HTTP_204_NO_CONTENT)
-    async def delete_link_rate(switch: str, port: str, response: Response, wait: Wait) -> None:
+    async def delete_link_rate(
+        switch: str, port: str, response: Response, wait: Wait, given: If
+    ) -> None:
         """Go by what the port says again."""
         with nib.view() as view:
             key = link_called(switch, port, view)
-        await commit(nib, intent.delete_link_rate(key, reservations), response, wait)
+        change = intent.delete_link_rate(key, reservations)
+        await commit(nib, conditional(change, given, row(LinkRate, key)), response, wait)

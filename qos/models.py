@@ -1,64 +1,27 @@
 """What REST takes: classes, policies and rates of links as their owners state them.
 
 Owns: the JSON objects of requests, and turning them into records. A model checks shape and types,
-`qos.rates` reads rates, and what a value may be its record checks.
+`nib.stating` reads rates, and what a value may be its record checks.
 
 Must not know: the database, answers.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    StrictInt,
-    StrictStr,
-    WithJsonSchema,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, StrictStr
 
 from nib.errors import FieldError
 from nib.fields import check_name
 from nib.qos import LinkRate, Policy, QosClass
+from nib.stating import Number, Rate, Stated, rate_in
 from qos.classes import PRESETS, TRAFFIC
-from qos.rates import read_rate
 
-Number = StrictInt
-
-_LONGEST: Final = 20  # characters of a rate
-
-
-def _checked_rate(given: object) -> object:
-    """A whole number or a short text; which of them are rates, `rate_in` says."""
-    if isinstance(given, bool) or not isinstance(given, int | str):
-        raise PydanticCustomError("rate", "a rate is a whole number, or text as in 10M")
-    if isinstance(given, str) and len(given) > _LONGEST:
-        raise PydanticCustomError("rate", "a rate has at most 20 characters")
-    return given
-
-
-# As one type, so that an error names the field and not the branches of a union.
-Rate = Annotated[
-    int | str,
-    PlainValidator(_checked_rate),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "maxLength": _LONGEST}]}),
-]
-
-_RANGE: Final = "give 1k to 4T bits a second"
 _NEW: Final = ("dscp", "queue")  # what a class that replaces no built-in one must state
 
 
-class _In(BaseModel):
-    """No member that is not known; a member may be given by its name alone."""
-
-    model_config = ConfigDict(extra="forbid", validate_by_name=False, validate_by_alias=True)
-
-
-class ClassIn(_In):
+class ClassIn(Stated):
     """A class as its owner states it. What is left out of a built-in class stays as it is."""
 
     model_config = ConfigDict(
@@ -106,7 +69,7 @@ def _fields_of(each: QosClass) -> dict[str, Any]:
     return {name: getattr(each, name) for name in ClassIn.model_fields}
 
 
-class PolicyIn(_In):
+class PolicyIn(Stated):
     """A policy as its owner states it: of what goes from one service to another.
 
     Replies go the other way and are not spoken of: they have a policy of their own, or none.
@@ -176,7 +139,7 @@ def _suited(traffic: str | None) -> dict[str, Any]:
     return {"qos_class": qos_class, "burst_ms": burst_ms}
 
 
-class LinkRateIn(_In):
+class LinkRateIn(Stated):
     """What a port can carry outward, as its owner states it."""
 
     model_config = ConfigDict(
@@ -188,12 +151,3 @@ class LinkRateIn(_In):
     def record(self, switch: str, port: str) -> LinkRate:
         """The row, of a datapath id and a port's name. FieldError names what is not allowed."""
         return LinkRate(switch, port, rate_in("bps", self.bps))
-
-
-def rate_in(field: str, given: int | str) -> int:
-    """Bits a second. FieldError says what is wrong with a rate, and how to write it."""
-    try:
-        return read_rate(given)
-    except ValueError as error:
-        message, _, remedy = str(error).partition("; ")
-        raise FieldError(field, message, remedy or _RANGE) from None

@@ -15,9 +15,9 @@ from typing import Final, Literal, TypeAlias
 
 from nib.mirror import Lookups
 from nib.qos import Policy, QosClass
+from nib.rates import show_rate
 from nib.topology import Switch
 from qos.classes import DEFAULT, PRESETS
-from qos.rates import show_rate
 
 LinkKey: TypeAlias = tuple[str, str]  # (datapath id, port name): what leaves by that port
 

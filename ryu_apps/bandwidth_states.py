@@ -110,6 +110,18 @@ class _Families:
             "Bits a second of the policy that this switch lets pass, where it is limited.",
             labels=["policy", "switch"],
         )
+        self._most = GaugeMetricFamily(
+            "prewire_policy_max_bps",
+            "Bits a second that the policy may have in all, where it is limited: its own limit, or "
+            "a plan's or an override's while that is in force.",
+            labels=["policy"],
+        )
+        self._sure = GaugeMetricFamily(
+            "prewire_policy_guaranteed_bps",
+            "Bits a second that the policy is guaranteed, where it is: its own guarantee, or what "
+            "is in force of a plan or an override.",
+            labels=["policy"],
+        )
         self._connections = GaugeMetricFamily(
             "prewire_policy_connections",
             "Open connections of the policy, where it limits them: exact near the limit.",
@@ -138,13 +150,18 @@ class _Families:
 
     def all(self) -> tuple[Metric, ...]:
         """In the order of the page."""
-        policies = (self._state, self._limit, self._connections)
+        policies = (self._state, self._limit, self._most, self._sure, self._connections)
         return *policies, self._rate, self._guaranteed, self._free, self._used
 
     def add_policy(self, found: PolicyState) -> None:
         """How a policy stands."""
+        policy = found.policy
         for state in STATES:
-            self._state.add_metric([found.policy.name, state], found.state == state)
+            self._state.add_metric([policy.name, state], found.state == state)
+        if policy.max_bps is not None:
+            self._most.add_metric([policy.name], policy.max_bps)
+        if policy.guaranteed_bps is not None:
+            self._sure.add_metric([policy.name], policy.guaranteed_bps)
 
     def add_rows(self, view: Lookups) -> None:
         """What the database says of policies in switches."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from prometheus_client import Counter
 
 from gateway_lb.lifecycle import is_expired, is_ready, next_deadline
+from nib.changelog import Actor
 from nib.intent import Container
 from nib.mirror import Lookups, RowChange
 from ryu_apps import rows
@@ -26,15 +27,22 @@ from ryu_apps.ticks import Ticks, now_ms
 class Deadlines:
     """To be used in the mailbox's thread only. view: the rows, up to date before `watch`.
 
-    expirations: counts leases that expired, by service.
+    expirations: counts leases that expired, by service. actor: who events say did it.
     """
 
     def __init__(
-        self, view: Lookups, mailbox: Mailbox, status: StatusWriter, expirations: Counter
+        self,
+        view: Lookups,
+        mailbox: Mailbox,
+        status: StatusWriter,
+        expirations: Counter,
+        *,
+        actor: str = "",
     ) -> None:
         self._view = view
         self._status = status
         self._expirations = expirations
+        self._actor = Actor(actor)
         self._alarms: Alarms[tuple[str, str]] = Alarms()
         self._ticks = Ticks(mailbox, self._meet)
         self._heard_since_ms = now_ms()
@@ -75,7 +83,7 @@ class Deadlines:
             return
         now = now_ms()
         for key in self._alarms.take(now):
-            change = rows.meet_deadline(key, now, self._heard_since)
+            change = rows.meet_deadline(key, now, self._heard_since, self._actor)
             self._status.note(("deadline", *key), change)
         self._ticks.ask(self._alarms.earliest())
 

@@ -5,8 +5,9 @@ intent or of a port, or a switch that comes or goes, deals slots at once. What i
 containers (reports, checks, connections, ejections) only makes their service due: `tick` deals
 every service that is due, so that a thousand reports cost one deal. Time makes services due too.
 
-Slot tables and shares of policies' limits are the controller's decisions: they are computed here,
-and saved by whoever owns the database connection (`tables`, `local_tables`, `policing.shares`).
+Slot tables, rates in force and shares of policies' limits are the controller's decisions: they are
+computed here, and saved by whoever owns the database connection (`tables`, `local_tables`,
+`rating.rates`, `policing.shares`).
 Pure: no I/O; the time is an argument, in milliseconds since 1970.
 
 Must not know: switches' connections, what is installed, when ticks are.
@@ -22,6 +23,7 @@ from typing import Final, TypeAlias, cast
 from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Ejected, Health, Report
+from nib.plans import PolicyRate
 from nib.qos import PolicyShare
 from nib.records import LocalSlots, SlotTable
 from nib.topology import Port, Switch
@@ -32,6 +34,7 @@ from ryu_apps.compile import unit_rules
 from ryu_apps.dealing import deal, moved_slots
 from ryu_apps.decisions import Decisions
 from ryu_apps.policing import Policing
+from ryu_apps.rating import Rating
 from ryu_apps.units import Unit, all_units, services_on, touched_units
 
 Slots: TypeAlias = SlotTable | LocalSlots
@@ -50,6 +53,7 @@ class Incremental:
         self._alarms: Alarms[str] = Alarms()  # when time makes a service due
         self.tables: Decisions[str, SlotTable] = Decisions(self.view)
         self.local_tables: Decisions[tuple[str, str], LocalSlots] = Decisions(self.view)
+        self.rating = Rating(self.view)
         self.policing = Policing(self.view)
         self._moved: Counter[str] = Counter()
         self._compiled: dict[tuple[str, int], dict[Unit, Rules]] = {}  # by dpid and zone
@@ -67,6 +71,7 @@ class Incremental:
             touched |= touched_units(change, self.view)
             services |= self._services(change)
             self._mark(change)
+            self.rating.mark(change, now_ms)
             self.policing.mark(change, now_ms)
             if isinstance(change.old, Switch) and change.new is None:
                 self._forget(change.old.dpid)
@@ -88,7 +93,7 @@ class Incremental:
         """When the next tick has something to do: now, later, or never (None)."""
         if self._due:
             return now_ms
-        due = (self._alarms.earliest(), self.policing.due_ms())
+        due = (self._alarms.earliest(), self.rating.due_ms(), self.policing.due_ms())
         return min((ms for ms in due if ms is not None), default=None)
 
     def is_due(self, now_ms: int) -> bool:
@@ -126,7 +131,10 @@ class Incremental:
         return moved
 
     def _police(self, now_ms: int) -> set[Unit]:
-        """Decide shares of policies' limits anew, those that must not wait or are due."""
+        """Decide anew policies' rates in force and the shares of their limits, those that must not
+        wait or are due."""
+        if self.rating.settle(now_ms):
+            self.policing.rated()
         return {Unit("policy", name) for name in self.policing.settle(now_ms)}
 
     def _touch(self, units: set[Unit]) -> set[Unit]:
@@ -148,6 +156,8 @@ class Incremental:
                 is_ours = self.tables.is_known(change)
             case LocalSlots():
                 is_ours = self.local_tables.is_known(change)
+            case PolicyRate():
+                is_ours = self.rating.rates.is_known(change)
             case PolicyShare():
                 is_ours = self.policing.shares.is_known(change)
             case _:

@@ -80,6 +80,12 @@ class Measures:
             switch,
             registry=registry,
         )
+        self.read_at = Gauge(
+            "prewire_switch_read_timestamp_seconds",
+            "When the switch's counters were last read to the end, in seconds since 1970.",
+            switch,
+            registry=registry,
+        )
         self.read_backs = Counter(
             "prewire_switch_read_backs_total",
             "Times that the switch was read back by the clock, to its end.",

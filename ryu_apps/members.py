@@ -30,6 +30,7 @@ from ryu_apps.link import Link
 from ryu_apps.lockstep import LATE_SECONDS, Lockstep, Steps
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.measures import Measures
+from ryu_apps.requested import requests_after
 from ryu_apps.session import Applied, Phase, Program, ReadBack, Retry, Session
 from ryu_apps.status import StatusWriter
 from ryu_apps.units import Unit
@@ -245,16 +246,34 @@ class Members:
         if not connected.applied:
             self._measures.ready.labels(connected.dpid).set(time.monotonic() - connected.since)
         if generation != connected.applied or not connected.usable:
+            if LOG.isEnabledFor(logging.DEBUG):
+                LOG.debug(
+                    "switch %s applied generation %d",
+                    connected.dpid,
+                    generation,
+                    extra=self._behind(connected, generation),
+                )
             connected.applied = generation
             connected.usable = True
             self.note(connected)
         self.audits.begin(connected)
 
     def _failed(self, connected: Connected, seconds: float) -> None:
-        LOG.error("switch %s %s; reading back in %s s", connected.dpid, connected.problem, seconds)
+        LOG.error(
+            "switch %s %s; reading back in %s s",
+            connected.dpid,
+            connected.problem,
+            seconds,
+            extra=self._behind(connected, self._state.generation),
+        )
         connected.applied = 0
         self.note(connected)
         self._mailbox.after(seconds, partial(self._retry, connected))
+
+    def _behind(self, connected: Connected, generation: int) -> dict[str, Any]:
+        """What log lines say of a generation: its number, and the requests behind it."""
+        request = requests_after(connected.applied, generation, self._state.view)
+        return {"generation": generation, "request": request}
 
     def _retry(self, connected: Connected) -> None:
         if self.connected.get(connected.dpid) is connected:

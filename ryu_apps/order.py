@@ -54,6 +54,7 @@ class Part(NamedTuple):
 
 # Flows that packets come to before this table are entries: they begin what it goes on with.
 _ENTRIES_END: Final = tables.SERVICE.number
+_LAST: Final = tables.PIPELINE[-1].number + 1
 
 # Acts of one switch alone that need no acknowledgement between them: barriers are enough.
 _TOGETHER: Final = {Act.MAKE: 0, Act.ROUTE: 0, Act.ENTER: 0, Act.TURN: 1, Act.BREAK: 2}
@@ -64,8 +65,11 @@ def _depth(flow: Flow) -> float:
 
     That is its table; but a flow that sends them through conntrack stands just before the table
     where they come back. So replies are restored before anything is sent to a container's new
-    address.
+    address. And what brings packets from the fabric to conntrack stands behind what delivers them:
+    a reply that reached its client as the container's would end the connection.
     """
+    if flow.table == tables.ARRIVE.number:
+        return _LAST
     for action in flow.actions:
         if isinstance(action, Ct) and action.table is not None:
             return action.table - 0.5

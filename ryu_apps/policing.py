@@ -17,6 +17,7 @@ from typing import Final
 
 from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
+from nib.plans import PolicyRate
 from nib.qos import LinkRate, Policy, PolicyShare, QosClass
 from nib.topology import Host, Link, Port, Switch
 from qos.provision import PolicyState
@@ -44,12 +45,12 @@ class Policing:
         if not self._view.count(Policy) and not isinstance(change.record, Policy):
             return  # nothing to police
         match change.record:
-            case Policy() | QosClass() | LinkRate():
+            case Policy() | PolicyRate() | QosClass() | LinkRate():
                 self._is_urgent = True
             case Container(service=name) | Service(name=name):
                 self._urgent.update(policy.name for policy in self._view.policies_of(name))
                 self._await(now_ms + _PACE_MS)
-            case Switch() if not _is_lost_or_found(change):
+            case Switch() if not is_lost_or_found(change):
                 pass  # it applied something: that is all the time
             case Port() | Link() | Switch() | Host():
                 self._await(now_ms + _PACE_MS)
@@ -60,6 +61,10 @@ class Policing:
         """What is offered of policies, in bits a second, by policy name and datapath id."""
         self._offered = offered
         self._await(now_ms)
+
+    def rated(self) -> None:
+        """The rates in force of policies were decided anew."""
+        self._is_urgent = True
 
     def due_ms(self) -> int | None:
         """When there is something to decide next; None: not before a row changes."""
@@ -104,7 +109,8 @@ class Policing:
         return changed
 
 
-def _is_lost_or_found(change: RowChange) -> bool:
+def is_lost_or_found(change: RowChange) -> bool:
+    """Whether a switch came, went, or is under control or out of it now."""
     before, after = change.old, change.new
     if isinstance(before, Switch) and isinstance(after, Switch):
         return before.connected != after.connected

@@ -1,7 +1,9 @@
 """The bandwidth that policies are promised, from where their services are and how the fabric leads.
 
 A policy's links are those of every shortest path from each switch that its traffic comes in at to
-each container it may go to, and that container's own port.
+each container it may go to, and that container's own port. How policies stand, and what queues are
+sure of, is by the rates in force (`qos.in_force`); what intent is admitted to is by policies' own:
+plans give way to it.
 
 Must not know: flows, meters, who changes rows.
 """
@@ -16,12 +18,15 @@ from typing import Final
 from gateway_lb.health import health_iface
 from nib.intent import Container, Service
 from nib.mirror import Lookups
+from nib.plans import PolicyRate
 from nib.qos import LinkRate, Policy, QosClass
 from nib.records import Record
 from nib.topology import Host, Link, Port, Switch
 from openflow.values import MAX_PORT
 from qos.classes import classes_of
 from qos.entitlements import provided
+from qos.in_force import policies_in_force
+from qos.planned import Network
 from qos.provision import LinkKey, LinkState, Provision, Reach, link_name, reserved
 from ryu_apps.routing import Fabric, fabric_of, is_fabric_port, usable
 from ryu_apps.stations import located
@@ -32,12 +37,34 @@ _ALL: Final = (Policy, QosClass, LinkRate, *_PLACES)
 
 def provision(view: Lookups) -> Provision:
     """How every policy and link stands; the same object for the same rows."""
-    return view.derived(_provision_in, *_ALL)
+    return view.derived(_provision_in, *_ALL, PolicyRate)
 
 
 def reservations(view: Lookups) -> Mapping[LinkKey, LinkState]:
-    """The links of `provision`, without its allocation; the same object for the same rows."""
+    """What policies' own guarantees take of links; the same object for the same rows."""
     return view.derived(_reservations_in, *_ALL)
+
+
+def reservations_in_force(view: Lookups) -> Mapping[LinkKey, LinkState]:
+    """The links of `provision`, without its allocation; the same object for the same rows."""
+    if not view.count(PolicyRate):
+        return reservations(view)
+    return view.derived(_reservations_in_force, *_ALL, PolicyRate)
+
+
+def placed(view: Lookups) -> Mapping[str, tuple[Policy, Reach]]:
+    """Every policy by name, with its own rates, and where it is."""
+    return view.derived(_placed_in, Policy, *_PLACES)
+
+
+def network(view: Lookups) -> Network:
+    """What there is for plans to be admitted to (`qos.planned`)."""
+    return Network(
+        view.derived(_rates_in, *_ALL),
+        classes_of(view),
+        lambda key: view.get(Link, key) is None,
+        partial(link_name, view=view),
+    )
 
 
 def reach(policy: Policy, view: Lookups) -> Reach:
@@ -54,10 +81,14 @@ class _Last:
 
     def provided(self, view: Lookups) -> Provision:
         """How everything stands in the view; the same object for the same."""
-        placed, links, classes = _placed(view), reservations(view), classes_of(view)
-        inputs = placed, links, classes, view.derived(_names_in, Switch)
+        known, links, classes = (
+            _placed_in_force(view),
+            reservations_in_force(view),
+            classes_of(view),
+        )
+        inputs = known, links, classes, view.derived(_names_in, Switch)
         if self._inputs != inputs:
-            self._found = provided(placed, links, classes, partial(link_name, view=view))
+            self._found = provided(known, links, classes, partial(link_name, view=view))
             self._inputs = inputs
         return self._found
 
@@ -71,13 +102,21 @@ def _provision_in(view: Lookups) -> Provision:
 
 
 def _reservations_in(view: Lookups) -> Mapping[LinkKey, LinkState]:
-    placed = _placed(view)
+    return reserved(view.derived(_rates_in, *_ALL), placed(view).values(), classes_of(view))
+
+
+def _reservations_in_force(view: Lookups) -> Mapping[LinkKey, LinkState]:
+    rates = view.derived(_rates_in, *_ALL)
+    return reserved(rates, _placed_in_force(view).values(), classes_of(view))
+
+
+def _rates_in(view: Lookups) -> Mapping[LinkKey, tuple[int, bool]]:
+    """The rate of every link: of the fabric, of a policy, or with a stated one."""
     keys = set(_ways_of(view).all_links())
     keys.update(rate.key for rate in view.all(LinkRate))
-    for links in {reach.links for _, reach in placed.values()}:
+    for links in {reach.links for _, reach in placed(view).values()}:
         keys |= links
-    rates = {key: _rate(key, view) for key in sorted(keys)}
-    return reserved(rates, placed.values(), classes_of(view))
+    return {key: _rate(key, view) for key in sorted(keys)}
 
 
 def _rate(key: LinkKey, view: Lookups) -> tuple[int, bool]:
@@ -89,8 +128,16 @@ def _rate(key: LinkKey, view: Lookups) -> tuple[int, bool]:
     return (0 if port is None else port.speed_bps), False
 
 
-def _placed(view: Lookups) -> Mapping[str, tuple[Policy, Reach]]:
-    return view.derived(_placed_in, Policy, *_PLACES)
+def _placed_in_force(view: Lookups) -> Mapping[str, tuple[Policy, Reach]]:
+    """As `placed`, with the rates in force."""
+    if not view.count(PolicyRate):
+        return placed(view)
+    return view.derived(_placed_with_rates, Policy, PolicyRate, *_PLACES)
+
+
+def _placed_with_rates(view: Lookups) -> Mapping[str, tuple[Policy, Reach]]:
+    policies = policies_in_force(view)
+    return {name: (policies[name], reach) for name, (_, reach) in placed(view).items()}
 
 
 def _placed_in(view: Lookups) -> Mapping[str, tuple[Policy, Reach]]:

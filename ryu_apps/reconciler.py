@@ -112,6 +112,7 @@ class Reconciler(framework.App):  # type: ignore[misc]
         LOG.info("switch %s connected", link.dpid)
         self._links[link.dpid] = link
         self._measures.connected.labels(link.dpid).set(1)
+        self._measures.errors.labels(link.dpid)  # from 0 on, so that the first one is a rise
         self._roles.ask(link)
 
     def _down(self, datapath: Any) -> None:

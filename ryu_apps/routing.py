@@ -10,13 +10,14 @@ Must not know: groups, stations, when links come and go.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, NamedTuple
-
-import networkx as nx
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nib.mirror import Lookups
 from nib.topology import Link, Port, Switch
+
+if TYPE_CHECKING:
+    import networkx
 
 # More than any way through switches under control is long.
 _OUT_OF_CONTROL: Final = 10_000
@@ -51,7 +52,6 @@ class Fabric:
 
     def __init__(self, edges: frozenset[Edge], lost: frozenset[str]) -> None:
         """lost: the switches that are not under control."""
-        self._graph = nx.Graph((edge.switch, edge.peer) for edge in edges)
         self._edges: dict[str, list[Edge]] = {}
         for edge in sorted(edges):
             self._edges.setdefault(edge.switch, []).append(edge)
@@ -104,14 +104,25 @@ class Fabric:
             self._distances[target] = self._measured(target)
         return self._distances[target]
 
+    @cached_property
+    def _graph(self) -> networkx.Graph[str]:
+        import networkx  # noqa: PLC0415 - 0.2 s, and a single switch has no ways
+
+        return networkx.Graph(
+            (edge.switch, edge.peer) for leaving in self._edges.values() for edge in leaving
+        )
+
     def _measured(self, target: str) -> dict[str, int]:
-        if target not in self._graph:
+        if not self._edges or target not in self._graph:
             return {target: 0}
 
         def weight(nearer: str, _farther: str, _link: object) -> int:
             return 1 + (0 if nearer == target else self._cost(nearer))
 
-        return dict(nx.single_source_dijkstra_path_length(self._graph, target, weight=weight))
+        import networkx  # noqa: PLC0415 - it is there already
+
+        lengths = networkx.single_source_dijkstra_path_length
+        return dict(lengths(self._graph, target, weight=weight))
 
 
 def fabric_of(view: Lookups) -> Fabric:

@@ -5,14 +5,17 @@ Must not know: connections, threads; each is run inside a transaction, perhaps m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from gateway_lb.lifecycle import drained, expired
+from nib.changelog import Actor, record_changes
 from nib.draft import Draft
+from nib.events import Event, record_event
 from nib.intent import Container
 from nib.observed import Ejected
+from nib.plans import PolicyRate
 from nib.qos import Policy, PolicyShare
 from nib.records import Audit, Key, Record
 from nib.topology import MAX_CT_ZONE, Switch
@@ -73,10 +76,10 @@ def save(kind: type[R], key: Key, record: R | None) -> Callable[[Draft], object]
 
 
 def meet_deadline(
-    key: tuple[str, str], now_ms: int, heard_since: Callable[[], int]
+    key: tuple[str, str], now_ms: int, heard_since: Callable[[], int], actor: Actor
 ) -> Callable[[Draft], object]:
     """Delete a container whose draining is over, drain one whose lease is; unless it was registered
-    or renewed meanwhile.
+    or renewed meanwhile. The events say that `actor` did it.
 
     heard_since: since when renewals can be heard (`gateway_lb.lifecycle.is_expired`).
     """
@@ -84,9 +87,13 @@ def meet_deadline(
     def change(draft: Draft) -> object:
         container = draft.get(Container, key)
         known = () if container is None else (container,)
+        mark = draft.mark
         if drained(known, now_ms):
-            return draft.delete(Container, key)
-        return [draft.put(late) for late in expired(known, now_ms, heard_since())]
+            draft.delete(Container, key)
+        for late in expired(known, now_ms, heard_since()):
+            draft.put(late)
+        record_changes(draft, draft.changes_since(mark), actor, now_ms)
+        return None
 
     return change
 
@@ -100,6 +107,17 @@ def eject(row: Ejected) -> Callable[[Draft], object]:
     return change
 
 
+def tell(events: Sequence[Event]) -> Callable[[Draft], object]:
+    """Store what happened."""
+
+    def change(draft: Draft) -> object:
+        for event in events:
+            record_event(draft, event)
+        return None
+
+    return change
+
+
 def save_share(key: tuple[str, str], share: PolicyShare | None) -> Callable[[Draft], object]:
     """Store what a switch lets through of a policy, if that is still there; None: nothing."""
 
@@ -107,6 +125,17 @@ def save_share(key: tuple[str, str], share: PolicyShare | None) -> Callable[[Dra
         if share is not None and draft.get(Policy, share.policy) is None:
             return None
         return save(PolicyShare, key, share)(draft)
+
+    return change
+
+
+def save_rate(policy: str, rate: PolicyRate | None) -> Callable[[Draft], object]:
+    """Store the rates in force of a policy, if it is still there; None: its own."""
+
+    def change(draft: Draft) -> object:
+        if rate is not None and draft.get(Policy, policy) is None:
+            return None
+        return save(PolicyRate, policy, rate)(draft)
 
     return change
 

@@ -29,7 +29,8 @@ def run(host: str, port: int, ending: threading.Event) -> None:
     os-ken would end a thread without a word.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    # It tells of every app twice before anything is known to work.
+    # It tells of every app twice before anything is known to work, and at debug of every message.
+    logging.getLogger(framework.NAME).setLevel(logging.INFO)
     logging.getLogger(f"{framework.NAME}.base.app_manager").setLevel(logging.WARNING)
     cfg = importlib.import_module(f"{framework.NAME}.cfg")
     cfg.CONF(args=[], project="prewire")

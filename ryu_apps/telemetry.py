@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -41,6 +42,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
         self._settings = controller.settings
         self._leadership = controller.leadership
         self._registry = controller.registry
+        self._read_at = controller.measures.read_at
         self._read = collectors(controller.nib)
         for collector in self._read:
             self._registry.register(collector)
@@ -119,6 +121,8 @@ class Telemetry(framework.App):  # type: ignore[misc]
         flows = self._policy_flows.pop(dpid, None)
         if flows is not None:
             self._read.policies.read(dpid, flows, meters)
+        if dpid in self._datapaths:
+            self._read_at.labels(dpid).set_to_current_time()  # meters are asked for last
 
     def _state(self, datapath: Any, state: str) -> None:
         dpid = framework.dpid_of(datapath)
@@ -127,6 +131,8 @@ class Telemetry(framework.App):  # type: ignore[misc]
             self._ask(datapath)
         elif self._datapaths.get(dpid) is datapath:
             del self._datapaths[dpid]
+            with suppress(KeyError):  # it was never read
+                self._read_at.remove(dpid)
 
     def _poll(self) -> None:
         self._asked.clear()

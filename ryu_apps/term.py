@@ -20,6 +20,7 @@ from nib.records import Global, LocalSlots, SlotTable
 from nib.topology import Switch
 from nib.watch import Batch
 from ryu_apps import guards, reports, rows
+from ryu_apps.chronicle import Told
 from ryu_apps.connected import Connected
 from ryu_apps.context import ControllerContext
 from ryu_apps.deadlines import Deadlines
@@ -30,6 +31,7 @@ from ryu_apps.members import Members, Outside
 from ryu_apps.policy_polls import PolicyPolls, Rates
 from ryu_apps.slot_polls import SlotPolls
 from ryu_apps.status import StatusWriter
+from ryu_apps.telling import Telling
 from ryu_apps.ticks import Ticks, now_ms
 from ryu_apps.units import Unit
 
@@ -80,7 +82,10 @@ class Term:
         view = self._state.view
         self._policy_polls = PolicyPolls(view, switches, self._mailbox, self._offered)
         expirations = self._measures.lease_expirations
-        self._deadlines = Deadlines(view, self._mailbox, self._status, expirations)
+        self._name = controller.settings.controller_name
+        name = f"controller {self._name}"
+        self._deadlines = Deadlines(view, self._mailbox, self._status, expirations, actor=name)
+        self._telling = Telling(self._mailbox, self._status, name)
         self._watch = self._nib.watch(self._heard)
         self._mailbox.post(self._check)
         self._mailbox.post(self._slot_polls.poll)
@@ -178,11 +183,16 @@ class Term:
         self._spread(touched, came)
         self._measures.took("compile", began)
         self._ask_tick()
+        if self._is_loaded:
+            for change in changes:
+                self._telling.hear(change)
         self._become_loaded()
         for change in changes:
             self._look(change)
 
     def _become_loaded(self) -> None:
+        if not self._is_loaded:
+            self._telling.tell(Told("leader", self._name, "elected", f"epoch {self.epoch}"))
         self._is_loaded = True
         early, self._early = self._early, []
         for link in early:
@@ -221,6 +231,8 @@ class Term:
                 self._measures.forget(service)
         for key, local in self._state.local_tables.take_unsaved().items():
             self._status.note(("local slots", *key), rows.save(LocalSlots, key, local))
+        for policy, rate in self._state.rating.rates.take_unsaved().items():
+            self._status.note(("rate", policy), rows.save_rate(policy, rate))
         for share_key, share in self._state.policing.shares.take_unsaved().items():
             self._status.note(("share", *share_key), rows.save_share(share_key, share))
         self._measures.count_moved_slots(self._state.take_moved_slots())

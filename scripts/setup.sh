@@ -5,14 +5,16 @@
 #   scripts/setup.sh venv     .venv with prewire and the tools of a developer
 #   scripts/setup.sh ryu      .venv-ryu with classic Ryu 4.34 and prewire
 #
-# Several may be named at once. PYTHON chooses the interpreter (3.11 or later).
+# Several may be named at once. PYTHON chooses the interpreter (3.11 or later). Python packages are
+# installed by uv, which pip installs first; with PREWIRE_UV=0, or where uv fails, by pip itself.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PACKAGES=(
   openvswitch-switch mininet nginx-light prometheus wrk haproxy iperf3
   openvswitch-switch-dpdk "librte-net-af-packet*" "librte-mempool-ring*"
-  ethtool iproute2 net-tools iputils-ping procps util-linux curl ca-certificates python3-venv
+  libgomp1 ethtool iproute2 net-tools iputils-ping procps util-linux curl ca-certificates python3-venv
+  chromium chromium-driver systemd
 )
 STAMPS=.setup
 LOG=$STAMPS/setup.log
@@ -129,6 +131,50 @@ is_done() {
   [[ -x $1/bin/python && -f $STAMPS/$2 && $(<"$STAMPS/$2") == "$3" ]]
 }
 
+# get_uv PYTHON: uv in .setup/uv, as UV. Fails where it cannot be had.
+get_uv() {
+  UV=$STAMPS/uv/bin/uv
+  [[ ${PREWIRE_UV:-1} != 0 ]] || return 1
+  [[ -x $UV ]] || install_uv "$1" >>"$LOG" 2>&1 || return 1
+  # uv does not read pip's configuration.
+  local index certificate
+  index=$("$1" -m pip config get global.index-url 2>/dev/null) || index=${PIP_INDEX_URL:-}
+  certificate=$("$1" -m pip config get global.cert 2>/dev/null) || certificate=${PIP_CERT:-}
+  [[ -z $index ]] || export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$index}
+  [[ -z $certificate ]] || export SSL_CERT_FILE=${SSL_CERT_FILE:-$certificate}
+}
+
+# Debian's Python may have no pip of its own; a virtual environment always has.
+install_uv() {
+  local made=
+  if ! "$1" -m pip --version; then
+    "$1" -m venv --clear "$STAMPS/pip" || return
+    made=$STAMPS/pip/bin/python
+  fi
+  "${made:-$1}" -m pip install -q --no-compile --upgrade --target "$STAMPS/uv" uv
+}
+
+# make_environment DIRECTORY PYTHON: an empty virtual environment, with a pip of its own.
+make_environment() {
+  if get_uv "$2"; then
+    "$2" -m venv --clear --without-pip "$1" && packages_into "$1" pip
+  else
+    "$2" -m venv --clear "$1"
+  fi
+}
+
+# packages_into DIRECTORY WHAT…: arguments of `pip install` that uv knows too.
+packages_into() {
+  local into=$1
+  shift
+  if get_uv "$into/bin/python"; then
+    "$UV" pip install --no-progress --python "$into/bin/python" "$@" && return 0
+    echo "uv failed; now pip"
+    [[ -x $into/bin/pip ]] || "$into/bin/python" -m ensurepip
+  fi
+  "$into/bin/python" -m pip install -q --no-compile "$@"
+}
+
 setup_venv() {
   local python stamp
   python=$(python_where "sys.version_info >= (3, 11)") ||
@@ -136,8 +182,8 @@ setup_venv() {
   stamp=$(wanted "$python")
   ! is_done .venv venv "$stamp" || return 0
   rm -f "$STAMPS/venv"
-  step "made .venv with $("$python" -V)" "$python" -m venv --clear .venv
-  step "installed prewire and its tools" .venv/bin/pip install -q -e '.[dev]'
+  step "made .venv with $("$python" -V)" make_environment .venv "$python"
+  step "installed prewire and its tools" packages_into .venv -e '.[dev]'
   echo "$stamp" >"$STAMPS/venv"
 }
 
@@ -149,9 +195,16 @@ import configparser
 config = configparser.ConfigParser()
 config.read("setup.cfg")
 needs = config["options"]["install_requires"].split("\n")
-print("\n".join(need for need in needs if need and not need.startswith("os-ken")))
+forecasts = ("numpy", "scipy", "grpcio", "protobuf", "cronsim", "cloudevents")  # no controller's
+print("\n".join(need for need in needs if need and not need.startswith(("os-ken", *forecasts))))
 PYTHON
 }
+
+# built_with FILE COMMAND…: packages that COMMAND builds are built under these constraints.
+built_with() (
+  export PIP_CONSTRAINT=$1 PIP_BUILD_CONSTRAINT=$1 UV_BUILD_CONSTRAINT=$1
+  "${@:2}"
+)
 
 setup_ryu() {
   local python stamp old="$PWD/$STAMPS/ryu-build.txt"
@@ -163,15 +216,14 @@ setup_ryu() {
   # Ryu's build calls what setuptools 67 no longer has; Python 3.12 cannot load those before 66.1.
   echo 'setuptools>=66.1,<67' >"$old"
   own_requirements "$python" >"$STAMPS/ryu-needs.txt"
-  step "made .venv-ryu with $("$python" -V)" "$python" -m venv --clear .venv-ryu
+  step "made .venv-ryu with $("$python" -V)" make_environment .venv-ryu "$python"
   # Ryu's requirement files ask for an eventlet that no current Python runs, hence --no-deps.
   step "installed classic Ryu 4.34" \
-    env PIP_CONSTRAINT="$old" PIP_BUILD_CONSTRAINT="$old" \
-    .venv-ryu/bin/pip install -q --no-deps ryu==4.34
-  step "installed what Ryu and prewire need" .venv-ryu/bin/pip install -q \
+    built_with "$old" packages_into .venv-ryu --no-deps ryu==4.34
+  step "installed what Ryu and prewire need" packages_into .venv-ryu \
     eventlet msgpack netaddr oslo.config ovs routes six tinyrpc webob pytest \
     -r "$STAMPS/ryu-needs.txt"
-  step "installed prewire beside Ryu" .venv-ryu/bin/pip install -q --no-deps -e .
+  step "installed prewire beside Ryu" packages_into .venv-ryu --no-deps -e .
   echo "$stamp" >"$STAMPS/ryu"
 }
 

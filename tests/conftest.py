@@ -6,15 +6,19 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.disturbance import TRIES, Disturbance
 from tests.needs import NO_OVS, REQUIRE, need_ovs
 from tests.ovs import PrivateOvs, is_installed
 
 # Times differ between machines, so none is too long. A check tries the same examples every time, as
 # many as it has time for; `make fuzz` looks for new ones.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("prewire", _PATIENT, max_examples=40, derandomize=True)
+settings.register_profile("prewire", _PATIENT, max_examples=16, derandomize=True)
 settings.register_profile("fuzz", _PATIENT, max_examples=1000, derandomize=False, print_blob=True)
 settings.load_profile("prewire")
+
+_DISTURBANCE = Disturbance()
+_ON_MININET = {"acceptance", "fabric", "prewarm"}  # folders
 
 
 def _obstacle() -> str | None:
@@ -26,6 +30,11 @@ def _obstacle() -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _ON_MININET.intersection(item.path.parts):
+            item.add_marker(pytest.mark.alone)
+        if item.get_closest_marker("measures"):
+            item.add_marker(pytest.mark.flaky(reruns=TRIES - 1, condition=_DISTURBANCE.is_some))
     obstacle = _obstacle()
     if obstacle is None:
         return
@@ -34,6 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if os.environ.get(REQUIRE):
                 raise pytest.UsageError(f"{item.nodeid}: {obstacle}")
             item.add_marker(pytest.mark.skip(reason=obstacle))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    _DISTURBANCE.begin(item)
 
 
 @pytest.fixture

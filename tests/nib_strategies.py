@@ -26,7 +26,17 @@ from nib.draft import Draft
 from nib.errors import NibError
 from nib.intent import BALANCE_POLICIES, ON_EMPTY, Service
 from nib.mirror import Mirror, RowChange
+from nib.plans import (
+    ContainerPlan,
+    Dependency,
+    PolicyRate,
+    Predictor,
+    PrewarmRequest,
+    RatePlan,
+    Shard,
+)
 from nib.policy import Canary, Ejection, ExtraPort
+from nib.prewarm import DependencyRule, Override, Provisioning, Scaling, Schedule
 from nib.qos import LinkRate, Policy, PolicyConnections, QosClass
 from nib.records import RECORD_CLASSES, Global, LocalSlots, Record, SlotTable
 from nib.topology import Host, Link, Port, Switch
@@ -339,9 +349,10 @@ link_rates = st.builds(
     port=st.sampled_from((*TRUNKS, "v1", "v2")),
     bps=st.sampled_from((20_000_000, 1_000_000_000)),
 )
+policy_edits = _edits(put_policy, policies())
 bandwidth_edits = st.one_of(
-    _edits(put_policy, policies()),
-    _edits(put_policy, policies()),
+    policy_edits,
+    policy_edits,
     _edits(delete_policy, st.sampled_from(("p1", "p2", "p3", "p4"))),
     _edits(
         put_row, st.sampled_from((QosClass("gold", 34, 5, 0, 10, 90, 8), QosClass("gold", 36, 5)))
@@ -349,6 +360,86 @@ bandwidth_edits = st.one_of(
     _edits(put_row, link_rates),
     _edits(
         put_row, st.builds(PolicyConnections, st.just("p1"), st.just(HERE), st.sampled_from((0, 9)))
+    ),
+)
+
+
+# ------------------------------------------------------------------------- plans and overrides
+
+# Rows of capacity, which no switch has anything to do with.
+CAPACITY_ROWS: Final[tuple[Record, ...]] = (
+    Scaling("web", concurrency=4),
+    Provisioning("p1"),
+    Schedule("nightly", "0 3 * * *", 600, service="web", containers=3),
+    Override("service", "web", 2_000_000, containers=5),
+    DependencyRule("web", "api", "pin"),
+    ContainerPlan("web", 3, 0, 2_000_000, "forecast"),
+    PrewarmRequest("r1", "web", 3, 1, 0, 10, 20),
+    Dependency("web", "api", 1000),
+    Predictor("one", "127.0.0.1:1"),
+    Shard(3, "one"),
+)
+
+# Plans and overrides begin and end about this time, which tests begin at.
+PLANNED_MS: Final = 1_000_000
+
+_planned_rates = st.sampled_from(
+    (
+        {"max_bps": 30_000_000},
+        {"max_bps": 2_000_000},
+        {"guaranteed_bps": 15_000_000},
+        {"max_bps": 30_000_000, "guaranteed_bps": 900_000_000},
+        {"max_bps": 30_000_000, "guaranteed_bps": 3_000_000},
+    )
+)
+_policy_names = st.sampled_from(("p1", "p2", "p3", "p4"))
+
+
+@st.composite
+def rate_plans(draw: st.DrawFn) -> RatePlan:
+    """Valid already or soon, for a moment or for long; some of policies that are not there."""
+    begins = draw(st.sampled_from((0, PLANNED_MS + 400)))
+    lasts = draw(st.sampled_from((5_000_000, 5_000_000, 700, 0)))
+    until_ms = max(begins, PLANNED_MS) + lasts
+    rates = draw(_planned_rates)
+    most, sure = rates.get("max_bps"), rates.get("guaranteed_bps")
+    return RatePlan(draw(_policy_names), begins, until_ms, "forecast", most, sure)
+
+
+@st.composite
+def overrides(draw: st.DrawFn) -> Override:
+    """Of policies, over already or for a while."""
+    until_ms = PLANNED_MS + draw(st.sampled_from((5_000_000, 600, 0)))
+    rates = draw(_planned_rates)
+    if rates.get("guaranteed_bps", 0) > rates.get("max_bps", 4_000_000_000):
+        rates = {"max_bps": rates["max_bps"]}
+    most, sure = rates.get("max_bps"), rates.get("guaranteed_bps")
+    return Override("policy", draw(_policy_names), until_ms, None, most, sure)
+
+
+def delete_row(given: tuple[type[Any], Any]) -> Callable[[Draft], object]:
+    """given: a class and a key."""
+    return lambda draft: draft.delete(*given)
+
+
+def save_rate(rate: PolicyRate) -> Callable[[Draft], object]:
+    """As another controller may have left it."""
+    return lambda draft: draft.put(rate) if draft.get(Policy, rate.policy) else None
+
+
+rate_edits = _edits(put_row, rate_plans())
+plan_edits = st.one_of(
+    rate_edits,
+    rate_edits,
+    _edits(put_row, overrides()),
+    _edits(delete_row, _policy_names.map(lambda name: (RatePlan, name))),
+    _edits(delete_row, _policy_names.map(lambda name: (Override, ("policy", name)))),
+    _edits(put_row, st.sampled_from(CAPACITY_ROWS)),
+    _edits(
+        save_rate,
+        st.builds(
+            PolicyRate, _policy_names, st.just("plan"), st.just(PLANNED_MS), st.just(7_000_000)
+        ),
     ),
 )
 

@@ -96,14 +96,14 @@ class PrivateOvs:
         return self._vswitchd.pid
 
     def vsctl(self, *args: str) -> str:
-        return self.run("ovs-vsctl", "--timeout=15", f"--db={self.database}", *args)
+        return self.run("ovs-vsctl", "--timeout=60", f"--db={self.database}", *args)
 
     def ofctl(self, *args: str, version: str = "OpenFlow13") -> str:
         """Run ovs-ofctl; a bridge is named plainly."""
-        return self.run("ovs-ofctl", "--timeout=15", "-O", version, *args)
+        return self.run("ovs-ofctl", "--timeout=60", "-O", version, *args)
 
     def appctl(self, *args: str, target: str = "ovs-vswitchd") -> str:
-        return self.run("ovs-appctl", "--timeout=15", "-t", target, *args)
+        return self.run("ovs-appctl", "--timeout=60", "-t", target, *args)
 
     def run(self, *argv: str) -> str:
         """Run a command in this switch's environment and namespace. Raises OvsError."""
@@ -113,7 +113,7 @@ class PrivateOvs:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         if done.returncode != 0:

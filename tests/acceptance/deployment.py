@@ -16,7 +16,7 @@ import httpx
 
 from nib.server import EmbeddedServer
 from prewire import processes, up
-from prewire.node_ovs import obstacle
+from prewire.host.ovs import obstacle
 from prewire.processes import Child
 from prewire.settings import Settings, load
 from tests import commands
@@ -36,7 +36,7 @@ class Deployment:
         self.framework = framework
         self.settings = settings
         self.log = log
-        self.http = httpx.Client(base_url=settings.api_url, timeout=30)
+        self.http = httpx.Client(base_url=settings.api_url, timeout=60)
         self._children = children
         self._started_again: list[Child] = []
 
@@ -128,7 +128,7 @@ class Deployment:
     def kill_controller(self) -> None:
         """SIGKILL."""
         self.controller.kill()
-        self.controller.wait(10)
+        self.controller.wait(60)
 
     def start_controller(self) -> None:
         """Start the controller again, on the same database."""
@@ -143,9 +143,11 @@ class Deployment:
 
 
 @contextmanager
-def deployed(framework: Framework, directory: Path) -> Iterator[Deployment]:
+def deployed(
+    framework: Framework, directory: Path, stats_seconds: float = STATS_SECONDS
+) -> Iterator[Deployment]:
     """prewire with its state in `directory`, ready for switches."""
-    settings = load(state_dir=directory, stats_seconds=STATS_SECONDS, **free_ports())
+    settings = load(state_dir=directory, stats_seconds=stats_seconds, **free_ports())
     log = directory / "prewire.log"
     run = up.running(settings, log) if framework == "os-ken" else _on_ryu(settings, log)
     with run as children:
@@ -170,7 +172,7 @@ def _on_ryu(settings: Settings, log: Path) -> Iterator[list[Child]]:
         if obstacle(settings) is None:
             children.append(processes.start("node", ["node"], environment, output))
         pid = children[0].process.pid
-        with httpx.Client(base_url=settings.api_url, timeout=5) as client:
+        with httpx.Client(base_url=settings.api_url, timeout=60) as client:
             until(
                 lambda: _leader(client, children),
                 lambda leader: leader.endswith(f":{pid}"),

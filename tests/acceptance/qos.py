@@ -120,7 +120,7 @@ def marks(site: Site, host: str, address: str, port: int, count: int) -> Iterato
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         yield found
-        out, complaint = process.communicate(timeout=30)
+        out, complaint = process.communicate(timeout=60)
         assert process.returncode == 0, complaint.decode()
         found.update({int(mark): number for mark, number in json.loads(out).items()})
 

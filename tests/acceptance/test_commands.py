@@ -63,7 +63,7 @@ def test_services(web: Site) -> None:
     assert table.splitlines()[0].split() == ["NAME", "VIP", "PORT", "PROTOCOL", "READY", "DRAINING"]
     assert table.splitlines()[1].split() == ["web", VIP, "80", "tcp", "2", "0"]
     run(web, "service", "delete", "web", "--wait")
-    assert parsed(web, "service", "list") == {"items": []}
+    assert parsed(web, "service", "list") == {"items": [], "next": None}
     assert "web" in refused(web, "service", "show", "web")
     assert "web" in refused(web, "service", "delete", "web")
 

@@ -60,7 +60,7 @@ def test_a_held_connection_goes_through_when_a_container_comes(site: Site) -> No
         )
         began = time.monotonic()
         site.add("c1")
-        out, _ = held.communicate(timeout=15)
+        out, _ = held.communicate(timeout=60)
         took = time.monotonic() - began
         assert held.returncode == 0, f"curl ended with {held.returncode}"
     assert took < 0.9, f"{took} s after registration, {out.decode()} s in all"
@@ -78,7 +78,7 @@ def test_a_flood_to_an_empty_service_leaves_the_controller_at_work(site: Site) -
             site.add("c1", service="api")
             site.prewire.delete("/v1/services/api/containers/c1", drain=0)
             assert time.monotonic() - began < 2
-        running.wait(20)
+        running.wait(60)
     site.add("c1")
     assert site.get(5) == {"c1": 5}
     assert site.prewire.http.get(SERVICE).json()["ready"] == 1

@@ -28,7 +28,7 @@ class Prometheus:
     """A server that scrapes one target every second."""
 
     def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=5)
+        self._http = httpx.Client(base_url=url, timeout=60)
 
     def close(self) -> None:
         self._http.close()

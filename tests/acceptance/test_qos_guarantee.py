@@ -11,7 +11,7 @@ from tests.acceptance import qos
 from tests.acceptance.site import ON_OS_KEN, Site
 from topologies import iperf
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.measures]
 
 LINK = 50_000_000
 GUARANTEED = 10_000_000

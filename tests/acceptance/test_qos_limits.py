@@ -13,7 +13,7 @@ from tests.acceptance.site import ON_OS_KEN, Site
 from tests.waiting import until
 from topologies import iperf
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.measures]
 
 LIMIT = 10_000_000
 OFFERED = 2 * LIMIT

@@ -12,7 +12,7 @@ from tests.acceptance.site import ON_OS_KEN, Site
 from tests.waiting import until
 from topologies import iperf
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.measures]
 
 PORT = 7300
 COUNT = 20

@@ -73,7 +73,7 @@ class Controller:
         """SIGKILL."""
         assert self.child is not None
         self.child.process.kill()
-        self.child.process.wait(10)
+        self.child.process.wait(60)
         self.child, self.stopped = None, False
 
     def stop(self) -> None:
@@ -171,7 +171,7 @@ class FabricDeployment(Deployment):
         with self.log.open("ab") as output:
             child = processes.start("api", ["api"], environment, output)
         try:
-            with httpx.Client(base_url=own.api_url, timeout=30) as client:
+            with httpx.Client(base_url=own.api_url, timeout=60) as client:
                 until(lambda: _answers(client), bool, "the other REST server answers")
                 yield client
         finally:

@@ -34,7 +34,7 @@ def register(site: FabricSite, name: str) -> httpx.Response:
     host = site.container(name)
     body = {"address": host.address, "port": 8080, "iface_id": name}
     url = f"/v1/services/web/containers/{name}"
-    return site.prewire.http.put(url, json=body, params={"wait": "applied"}, timeout=30)
+    return site.prewire.http.put(url, json=body, params={"wait": "applied"}, timeout=60)
 
 
 def test_the_leader_is_killed(site: FabricSite, figure: Figure) -> None:

@@ -68,6 +68,7 @@ def links_up(site: FabricSite) -> int:
     return sum(link["up"] for link in site.prewire.http.get("/v1/links").json()["items"])
 
 
+@pytest.mark.measures
 def test_a_link_cut_inside_the_switch(site: FabricSite, figure: Figure) -> None:
     """One way, so that only the switch at the cut has to find another."""
     learned(site, "client", "c3")

@@ -34,7 +34,7 @@ def open_nib(server: EmbeddedServer) -> Iterator[OpenNib]:
     opened: list[Nib] = []
 
     def open_one(name: str = "test", write_timeout_s: float = 5.0) -> Nib:
-        nib = Nib(server.remote, name, write_timeout_s=write_timeout_s)
+        nib = Nib(server.remote, name, write_timeout_s=write_timeout_s, sees_tokens=True)
         nib.start()
         opened.append(nib)
         return nib

@@ -126,7 +126,7 @@ def test_clients_of_the_rest_server_do_not_notice_a_failover(served: Served) -> 
     ending = threading.Event()
 
     def put_services(thread: int) -> None:
-        with httpx.Client(base_url=settings.api_url, timeout=30) as http:
+        with httpx.Client(base_url=settings.api_url, timeout=60) as http:
             for number in count():
                 if ending.is_set():
                     return
@@ -138,7 +138,7 @@ def test_clients_of_the_rest_server_do_not_notice_a_failover(served: Served) -> 
         log = stack.enter_context((served.directory / "api.log").open("wb"))
         child = processes.start("api", ["api"], environment(settings.environment), log)
         stack.callback(processes.stop, [child])
-        http = stack.enter_context(httpx.Client(base_url=settings.api_url, timeout=30))
+        http = stack.enter_context(httpx.Client(base_url=settings.api_url, timeout=60))
         until(partial(is_up, http), bool, "the REST server answers")
         threads = [threading.Thread(target=put_services, args=(each,)) for each in range(3)]
         for thread in threads:
@@ -166,7 +166,7 @@ def is_up(http: httpx.Client) -> bool:
 
 def test_status_backup_and_convert(served: Served) -> None:
     with Nib(served.remote, "test") as nib:
-        nib.write(lambda draft: draft.put(WEB)).result(10)
+        nib.write(lambda draft: draft.put(WEB)).result(60)
     leader = served.leader()
     shown = done(served.db(leader, "cluster", "status")).splitlines()
     assert shown[0].endswith("cluster member, leader")
@@ -231,7 +231,7 @@ def test_a_database_that_stands_alone_is_served_too() -> None:
             child = processes.start("nib", words, environment(env), log)
         try:
             with Nib(f"tcp:127.0.0.1:{port}", "test") as nib:
-                nib.write(lambda draft: draft.put(WEB)).result(10)
+                nib.write(lambda draft: draft.put(WEB)).result(60)
             assert int(ServerFiles(directory).pid.read_text()) == child.process.pid
         finally:
             processes.stop([child])
@@ -256,7 +256,7 @@ def test_trying_it_out_starts_what_dies() -> None:
                     lambda text: "server-1 ended with status -9" in text,
                     "it is told",
                 )
-                nib.write(lambda draft: draft.put(WEB)).result(20)
+                nib.write(lambda draft: draft.put(WEB)).result(60)
         finally:
             processes.stop([child])
         assert child.process.returncode == 0

@@ -19,15 +19,20 @@ from fastapi import FastAPI
 from nib.database import Nib
 from nib.draft import Draft
 from nib.intent import Service
+from nib.plans import ContainerPlan, Dependency, PolicyRate, PrewarmRequest
+from nib.prewarm import Override, Scaling
 from nib.server import EmbeddedServer
 from nib.topology import Host, Link, Port, Switch
 from nib.watch import Batch
-from prewire import docs, rest
+from prewire.api import server as rest
+from prewire.docs import writing as docs
 from ryu_apps.dealing import next_slots
 
 DPID, SPINE = "00000000000000a1", "00000000000000b1"
 TIME = re.compile(r'("[a-z_]+_ms":)[0-9]{13}\b')
 DATABASE = re.compile(r'("database":)"[0-9a-f]{8}"')
+HOLDS = re.compile(r'("holds_until_ms":)(?:null|[0-9]{13})')
+EVENT = re.compile(r'("id":"|"request":")(?:[0-9a-f]{20}|[0-9a-f]{16})"')
 SECONDS_LEFT = re.compile(r'("seconds_left":)[0-9.]+')
 EXAMPLE = re.compile(r"```sh\n(curl .+)\n```\n\n```\n(\d+)\n((?:[^`\n].*\n)*)```")
 
@@ -49,10 +54,11 @@ def a_fabric(draft: Draft) -> None:
     draft.put(Link(SPINE, "down1", DPID, "up1"))
     draft.put(Port(DPID, "client", 1, "02:00:00:00:00:cc", up=True))
     draft.put(Host("02:00:00:00:00:21", DPID, "client", frozenset({"10.0.0.21"})))
+    draft.put(Dependency("web", "shop", 4000, "learned", 120, 1500))
 
 
 class PromptController:
-    """Deals slots as the controller does, and acknowledges without a switch."""
+    """Deals slots and plans as controller and predictor do, and acknowledges without a switch."""
 
     def __init__(self, nib: Nib) -> None:
         self._nib = nib
@@ -70,14 +76,32 @@ def dealt(generation: int, draft: Draft) -> None:
         table = next_slots(service.name, draft, round(time.time() * 1000))
         assert table is not None
         draft.put(table)
+    planned(draft, round(time.time() * 1000))
     for switch in draft.all(Switch):
         draft.put(replace(switch, applied=generation))
+
+
+def planned(draft: Draft, now_ms: int) -> None:
+    """What a predictor and a controller decide: containers of services, rates of policies."""
+    until_ms = now_ms + 30_000
+    for scaling in draft.all(Scaling):
+        reason = "p99 of 10.1 within 5 s"
+        name = scaling.service
+        draft.put(ContainerPlan(name, 4, now_ms, until_ms, "forecast", reason, made_ms=now_ms))
+        if draft.get(PrewarmRequest, "7f3a") is None:
+            needed_ms = now_ms + 5000
+            draft.put(
+                PrewarmRequest("7f3a", name, 4, 3, now_ms, needed_ms, until_ms, reason=reason)
+            )
+    for override in draft.all(Override):
+        if override.kind == "policy":
+            draft.put(PolicyRate(override.name, "override", override.until_ms, override.max_bps))
 
 
 @pytest.fixture
 def application(tmp_path: Path) -> Iterator[FastAPI]:
     with EmbeddedServer(tmp_path) as server, Nib(server.remote, "docs") as nib:
-        nib.write(a_switch).result(10)
+        nib.write(a_switch).result(60)
         PromptController(nib)
         yield rest.application(nib)
 
@@ -117,8 +141,9 @@ def test_examples_answer_as_shown(application: FastAPI) -> None:
 
 def timeless(answer: str) -> str:
     """The answer at any time, of any database."""
-    answer = DATABASE.sub(r'\g<1>""', answer)
-    return SECONDS_LEFT.sub(r"\g<1>0", TIME.sub(r"\g<1>0", answer))
+    answer = EVENT.sub(r'\g<1>"', DATABASE.sub(r'\g<1>""', answer))
+    answer = TIME.sub(r"\g<1>0", HOLDS.sub(r"\g<1>null", answer))
+    return SECONDS_LEFT.sub(r"\g<1>0", answer)
 
 
 def compact(shown: str) -> str:

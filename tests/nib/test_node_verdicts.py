@@ -16,7 +16,7 @@ from nib.intent import Container, Service
 from nib.observed import Health
 from nib.policy import HealthCheck
 from nib.topology import Port, Switch
-from prewire.node_checks import Checks
+from prewire.host.checks import Checks
 from tests.nib.conftest import OpenNib
 
 HERE, THERE = f"{1:016x}", f"{2:016x}"
@@ -45,7 +45,7 @@ def wanted(nib: Nib, dpid: str) -> dict[tuple[str, str], Target]:
 
 def verdict(nib: Nib) -> Health | None:
     """After all that was written before."""
-    nib.write(lambda _: None).result(5)
+    nib.write(lambda _: None).result(60)
     with nib.view() as view:
         return view.get(Health, KEY)
 
@@ -58,14 +58,14 @@ async def moved(nib: Nib, here: Checks, there: Checks) -> None:
     here.set(wanted(nib, HERE))
     there.set(wanted(nib, THERE))
     assert checking() == 1
-    nib.write(lambda draft: draft.put(replace(ONE, switch=THERE))).result(5)
+    nib.write(lambda draft: draft.put(replace(ONE, switch=THERE))).result(60)
     here.set(wanted(nib, HERE))
     there.set(wanted(nib, THERE))
     await asyncio.sleep(0)  # the task that was ended ends
     assert checking() == 1
     assert not wanted(nib, HERE)
     assert verdict(nib) == UP
-    nib.write(lambda draft: draft.put(replace(WEB, health=None))).result(5)
+    nib.write(lambda draft: draft.put(replace(WEB, health=None))).result(60)
     there.set(wanted(nib, THERE))
     assert verdict(nib) is None
     await here.close()
@@ -74,6 +74,6 @@ async def moved(nib: Nib, here: Checks, there: Checks) -> None:
 
 def test_a_verdict_moves_along_and_one_agent_checks(open_nib: OpenNib) -> None:
     nib = open_nib()
-    nib.write(put_everything).result(5)
+    nib.write(put_everything).result(60)
     chance = random.Random(1)
     asyncio.run(moved(nib, Checks(nib, chance), Checks(nib, chance)))

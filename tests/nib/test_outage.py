@@ -230,8 +230,8 @@ eventlet.spawn(tick)
 with Nib(sys.argv[1], "green") as nib:
     heard = []
     nib.watch(heard.append)
-    done = nib.write(lambda draft: draft.put(Service("web", "10.0.0.100", 80))).result(10)
-    nib.when(lambda mirror: mirror.count(Service) == 1).result(10)
+    done = nib.write(lambda draft: draft.put(Service("web", "10.0.0.100", 80))).result(60)
+    nib.when(lambda mirror: mirror.count(Service) == 1).result(60)
     before = len(ticks)
     with eventlet.Timeout(8):  # a nib thread that blocks does so for five seconds at a time
         while len(ticks) < before + 4:
@@ -247,7 +247,7 @@ def test_under_eventlet(server: EmbeddedServer) -> None:
         [sys.executable, "-W", "ignore", "-c", UNDER_EVENTLET, server.remote],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert (done.stdout.strip(), done.returncode) == ("1", 0), done.stderr

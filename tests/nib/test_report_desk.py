@@ -17,7 +17,7 @@ from nib.draft import Draft
 from nib.intent import Container, Service
 from nib.observed import Report
 from nib.server import EmbeddedServer
-from prewire import problems
+from prewire.api import problems
 
 C1, C2 = ("web", "c1"), ("web", "c2")
 NEVER_MS = 3_600_000
@@ -33,7 +33,7 @@ def seeded(draft: Draft) -> None:
 @pytest.fixture
 def nib(tmp_path: Path) -> Iterator[Nib]:
     with EmbeddedServer(tmp_path) as server, Nib(server.remote, "test") as nib:
-        nib.write(seeded).result(10)
+        nib.write(seeded).result(60)
         yield nib
 
 

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from nib.access import Token
 from nib.database import Nib
 from nib.dbfile import backup, convert, init, schema_version
 from nib.errors import NibError, SchemaMismatch, ServerError
+from nib.events import Event, event_id
 from nib.intent import Container, Service
 from nib.mirror import Mirror
 from nib.observed import Connections
+from nib.plans import ContainerPlan, Shard
+from nib.prewarm import Scaling
 from nib.qos import Policy
 from nib.records import Global, Leader, SlotTable
 from nib.rows import packaged_schema, packaged_version, schema_path
@@ -77,6 +81,30 @@ def make_1_2_0(path: Path) -> None:
         ("Service", SERVICE_ROW | {"number": 7, "generation": 4, "locality": "prefer"}),
     ]
     make_released(path, "1.2.0", rows)
+
+
+def make_1_3_0(path: Path) -> None:
+    """A database as prewire made it before there were plans."""
+    rows: Rows = [
+        ("Global", {"generation": 5, "next_number": 9, "database": "0a1b2c3d"}),
+        ("Service", SERVICE_ROW | {"number": 7, "generation": 4}),
+        (
+            "Policy",
+            {"name": "limit", "destination": "web", "number": 1, "burst_ms": 1000}
+            | {"qos_class": "default"},
+        ),
+    ]
+    make_released(path, "1.3.0", rows)
+
+
+def make_1_4_0(path: Path) -> None:
+    """A database as prewire made it before there were tokens and events."""
+    rows: Rows = [
+        ("Global", {"generation": 5, "next_number": 9, "database": "0a1b2c3d"}),
+        ("Service", SERVICE_ROW | {"number": 7, "generation": 4}),
+        ("Shard", {"number": 3, "holder": "one", "epoch": 1}),
+    ]
+    make_released(path, "1.4.0", rows)
 
 
 @contextmanager
@@ -235,7 +263,40 @@ def test_a_database_of_version_1_2_0_takes_policies(state_dir: Path) -> None:
             assert mirror.need(Policy, "limit").number == 1
 
 
-@pytest.mark.parametrize("make", [make_1_0_0, make_1_1_0, make_1_2_0])
+def test_a_database_of_version_1_3_0_takes_plans(state_dir: Path) -> None:
+    path = state_dir / "nib.db"
+    make_1_3_0(path)
+    assert convert(path).old == "1.3.0"
+    plan = ContainerPlan("web", 3, 0, 2**41, "forecast")
+    with EmbeddedServer(state_dir) as server, Nib(server.remote, "test") as nib:
+        nib.write(lambda draft: draft.put(Scaling("web"))).result(WAIT_S)
+        nib.write(lambda draft: draft.put(plan)).result(WAIT_S)
+        with nib.view() as mirror:
+            assert mirror.need(Policy, "limit").destination == "web"
+            assert mirror.need(ContainerPlan, "web") == plan
+
+
+def test_a_database_of_version_1_4_0_takes_tokens_and_events(state_dir: Path) -> None:
+    path = state_dir / "nib.db"
+    make_1_4_0(path)
+    assert convert(path).old == "1.4.0"
+    token = Token("ci", "registrar", "0" * 64, frozenset({"web"}))
+    event = Event(event_id(2**40), 2**40, "service", "web", "created")
+    with (
+        EmbeddedServer(state_dir) as server,
+        Nib(server.remote, "test", sees_tokens=True) as nib,
+        Nib(server.remote, "other") as other,
+    ):
+        nib.write(lambda draft: (draft.put(token), draft.put(event))).result(WAIT_S)
+        with nib.view() as mirror:
+            assert mirror.need(Shard, "3").holder == "one"
+            assert (mirror.all(Token), mirror.all(Event)) == ((token,), (event,))
+        other.when(lambda mirror: mirror.count(Event) == 1).result(WAIT_S)
+        with other.view() as mirror:
+            assert mirror.count(Token) == 0, "no secret's hash where none is checked"
+
+
+@pytest.mark.parametrize("make", [make_1_0_0, make_1_1_0, make_1_2_0, make_1_3_0, make_1_4_0])
 def test_an_upgraded_database_gets_a_name_that_it_keeps(
     state_dir: Path, make: Callable[[Path], None]
 ) -> None:

@@ -98,7 +98,7 @@ def test_rows_are_read_and_written(made: Certified) -> None:
     tls_stream.use(made.prewire)
     with secure_database(made.prewire) as remote, Nib(remote, "test") as nib:
         services = [Service(f"web-{number}", "10.0.0.100", number) for number in range(1, 2000)]
-        nib.write(lambda draft: [draft.put(service) for service in services]).result(20)
+        nib.write(lambda draft: [draft.put(service) for service in services]).result(60)
         with Nib(remote, "second") as second, second.view() as view:
             assert view.count(Service) == 1999
 
@@ -126,7 +126,7 @@ def test_a_connection_survives_files_that_are_being_replaced(
             until(lambda: caplog.text, lambda text: "No such file" in text, "it is tried")
             with listening(directory / "nib.db", port, options):
                 away.rename(files.cert)
-                nib.write(lambda draft: draft.put(Service("web", "10.0.0.100", 80))).result(20)
+                nib.write(lambda draft: draft.put(Service("web", "10.0.0.100", 80))).result(60)
     assert caplog.text.count("No such file") == 1
 
 
@@ -173,6 +173,6 @@ def test_the_switches_own_database_is_vouched_for_by_the_switches_ca(made: Certi
             assert tls_stream.complaint(remote) == ""
             assert tls_stream.complaint(nib) == ""
             options = tls_stream.tool_options(remote)
-            subprocess.run(["ovsdb-client", *options, "list-dbs", remote], check=True, timeout=20)
+            subprocess.run(["ovsdb-client", *options, "list-dbs", remote], check=True, timeout=60)
             tls_stream.use(made.prewire)
             assert "its certificate is refused: " in tls_stream.complaint(remote)

@@ -46,7 +46,7 @@ def member(
 
 
 def await_member(server: ServerProcess) -> None:
-    run_tool("ovsdb-client", "--timeout=30", "wait", server.remote, DATABASE, "connected")
+    run_tool("ovsdb-client", "--timeout=60", "wait", server.remote, DATABASE, "connected")
 
 
 def test_writes_survive_the_leader(made: Certified, state_dir: Path) -> None:
@@ -63,10 +63,10 @@ def test_writes_survive_the_leader(made: Certified, state_dir: Path) -> None:
             await_member(server)
             servers.append(server)
         nib = ending.enter_context(Nib(remote, "test", write_timeout_s=20))
-        nib.write(lambda draft: draft.put(Service("before", "10.0.0.1", 80))).result(20)
+        nib.write(lambda draft: draft.put(Service("before", "10.0.0.1", 80))).result(60)
         leader = next(each for each in servers if raft.status(each.files.control).leads)
         leader.kill()
-        nib.write(lambda draft: draft.put(Service("after", "10.0.0.2", 80))).result(30)
+        nib.write(lambda draft: draft.put(Service("after", "10.0.0.2", 80))).result(60)
         with nib.view() as view:
             assert {service.name for service in view.all(Service)} == {"before", "after"}
 

@@ -80,7 +80,7 @@ def test_a_row_changed_meanwhile_is_not_deleted_unseen(open_nib: Callable[..., N
                 draft.delete(Switch, switch.key)
 
     connect = put(Switch(DPID, 1, connected=True))
-    two.write(Overtaken(delete_disconnected, lambda: one.write(connect).result(WAIT_S))).result(10)
+    two.write(Overtaken(delete_disconnected, lambda: one.write(connect).result(WAIT_S))).result(60)
     with two.view() as mirror:
         assert mirror.count(Switch) == 1
 

@@ -15,9 +15,18 @@ from gateway_lb.intent import (
 from gateway_lb.placement import port_of
 from nib.draft import Draft
 from nib.intent import Container, Service
-from nib.mirror import RowChange
+from nib.mirror import Mirror, RowChange
+from nib.plans import PolicyRate, RatePlan
+from nib.prewarm import Override
 from nib.qos import LinkRate, Policy, PolicyShare, QosClass
-from nib.records import ABOUT_CONTAINER, AboutContainer, Key, LocalSlots, SlotTable
+from nib.records import (
+    ABOUT_CONTAINER,
+    RECORD_CLASSES,
+    AboutContainer,
+    Key,
+    LocalSlots,
+    SlotTable,
+)
 from nib.topology import Port, Switch
 from openflow.values import Rules
 from qos.shares import shares_of
@@ -26,6 +35,7 @@ from ryu_apps.dealing import deal
 from ryu_apps.decisions import Decisions
 from ryu_apps.incremental import Incremental
 from ryu_apps.provision import provision
+from ryu_apps.rating import Rating
 from ryu_apps.rows import save
 from ryu_apps.units import Unit
 from tests.nib_strategies import (
@@ -39,7 +49,7 @@ from tests.nib_strategies import (
 )
 
 Parts = dict[Unit, Rules]
-Decided = SlotTable | LocalSlots | PolicyShare
+Decided = SlotTable | LocalSlots | PolicyShare | PolicyRate
 Unsaved = dict[tuple[type[Decided], Key], Decided | None]
 START_MS = 1_000_000
 THIRD = Switch("0000000000000003", 3, "s3", connected=True)
@@ -72,6 +82,7 @@ class Kept:
             SlotTable: self.state.tables,
             LocalSlots: self.state.local_tables,
             PolicyShare: self.state.policing.shares,
+            PolicyRate: self.state.rating.rates,
         }
         return {
             (kind, key): record
@@ -107,7 +118,8 @@ def check(kept: Kept, database: Database) -> None:
     for dpid, switch in SWITCHES.items():
         assert not_empty(kept.parts[dpid]) == kept.full(switch)
         assert not_empty(kept.state.all_rules(switch)) == kept.full(switch)
-    for kind in (Service, Container, Port, Switch, Policy, QosClass, LinkRate, *ABOUT_CONTAINER):
+    intent = (Service, Container, Policy, QosClass, LinkRate, Override)
+    for kind in (*intent, Port, Switch, RatePlan, *ABOUT_CONTAINER):
         assert set(kept.state.view.all(kind)) == set(database.mirror.all(kind))
 
 
@@ -125,9 +137,10 @@ def check_dealt(kept: Kept, passed_ms: int) -> None:
 
 
 def check_policed(kept: Kept) -> None:
-    """Once a second has passed, shares follow from all rows, and stay as they are."""
+    """Once a second has passed, rates and shares follow from all rows, and stay as they are."""
     kept.tick(1000)
     view = kept.state.view
+    assert set(view.all(PolicyRate)) == set(rates_anew(kept))
     for state in provision(view).policies.values():
         held = {share.switch: share for share in view.shares_of(state.policy.name)}
         assert shares_of(state, {}, held) == held
@@ -135,6 +148,18 @@ def check_policed(kept: Kept) -> None:
             total = sum(share.bps or 0 for share in held.values())
             assert total <= state.metered_bps + len(held)
     assert {share.policy for share in view.all(PolicyShare)} <= {p.name for p in view.all(Policy)}
+
+
+def rates_anew(kept: Kept) -> Iterable[PolicyRate]:
+    """The rates in force, as one decides on them who knows nothing but all other rows."""
+    view = Mirror()
+    rating = Rating(view)
+    for kind in RECORD_CLASSES:
+        for row in kept.state.view.all(kind) if kind is not PolicyRate else ():
+            view.apply(RowChange(None, row))
+            rating.mark(RowChange(None, row), kept.now_ms)
+    rating.settle(kept.now_ms)
+    return view.all(PolicyRate)
 
 
 def check_tables(kept: Kept, service: Service, now_ms: int) -> SlotTable:

@@ -13,9 +13,9 @@ from nib.mirror import Mirror, RowChange
 from nib.qos import LinkRate, Policy, QosClass
 from nib.records import Global
 from nib.topology import Port, Switch
-from prewire.apply_models import ApplyIn, ApplyOut
-from prewire.apply_refused import ApplyRefused
-from prewire.applying import apply
+from prewire.documents.applying import apply
+from prewire.documents.models import ApplyIn, ApplyOut
+from prewire.documents.refused import ApplyRefused
 from ryu_apps.provision import reservations
 
 KINDS = {"services": Service, "classes": QosClass, "policies": Policy, "link_rates": LinkRate}

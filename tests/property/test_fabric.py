@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import permutations
 
 from hypothesis import given
@@ -11,14 +12,19 @@ from gateway_lb.neighbours import VIP_MAC
 from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.records import Record, SlotTable
+from nib.topology import Host
 from openflow.fields import ETH_IP, IPV4, MAC
 from openflow.network import Journey, Network, Place
 from openflow.packet import ACK, SYN, SYN_ACK, Packet, arp, tcp
 from openflow.packet import packet as packet_of
+from openflow.values import Rules
+from ryu_apps.diff import desired_of, diff
+from ryu_apps.order import order
 from ryu_apps.routing import fabric_of
 from tests import fabric_model
 from tests.fabric_model import fabrics, place_of
 from tests.nib_strategies import examples
+from tests.switch_model import SwitchModel, copy_of, messages_of, rules_of
 from topologies.spec import HostSpec, LinkSpec, NetworkSpec
 
 WEB = Service("web", "10.0.0.100", 80, number=1)
@@ -124,6 +130,37 @@ def test_a_connection_is_balanced_once_and_answered_as_the_vip(
         assert (back["tcp_src"], back["tcp_dst"]) == (WEB.port, 40_000)
     knowing = {dpid for dpid, table in net.conntrack.items() if table.connections}
     assert knowing == {edge.switch}
+
+
+@given(fabrics(6), st.data())
+@examples(0.3)
+def test_while_a_client_is_learned_or_forgotten_no_answer_comes_to_it_but_the_vip_s(
+    spec: NetworkSpec, data: st.DataObject
+) -> None:
+    """A container's own answer would have the client reset the connection."""
+    view = known(spec)
+    client = data.draw(st.sampled_from([host for host in spec.hosts if host.role == "client"]))
+    chosen = data.draw(st.sampled_from(sorted(view.all(Container), key=str)))
+    all_to(chosen, view)
+    edge, there = place_of(spec, client.name), place_of(spec, chosen.id)
+    journey = built(spec, view).send(edge, to_vip(client, 40_000, SYN))
+    answer = reply(arrives(journey, there), chosen, SYN_ACK)
+    for rules in while_known(edge.switch, view, client.mac):
+        back = journey.network.programmed({edge.switch: rules}).send(there, answer)
+        assert not back.errors
+        assert {IPV4.show(end.packet["ip_src"]) for end in back.of("delivered")} <= {WEB.vip}
+
+
+def while_known(dpid: str, view: Mirror, mac: str) -> Iterator[Rules]:
+    """What a switch holds, message by message, while it learns a station and forgets it again."""
+    with_it = desired_of([fabric_model.compiled(view)[dpid]])
+    view.apply(RowChange(view.need(Host, mac), None))
+    without = desired_of([fabric_model.compiled(view)[dpid]])
+    switch = SwitchModel(copy_of(without))
+    for wanted in (with_it, without):
+        for message in messages_of(order(diff(wanted, switch.held))):
+            assert switch.take(message) is None
+            yield rules_of(switch.held)
 
 
 @given(fabrics(6), st.data())

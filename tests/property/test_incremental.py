@@ -23,11 +23,13 @@ from gateway_lb.intent import (
 )
 from nib.intent import Container, Service
 from nib.observed import Connections, Ejected, Health, Report
+from nib.plans import PolicyRate
 from nib.policy import Canary, HealthCheck
-from nib.qos import PolicyShare
-from nib.records import LocalSlots, SlotTable
+from nib.qos import Policy, PolicyShare
+from nib.records import Global, LocalSlots, Record, SlotTable
 from ryu_apps.units import PORTS, ROUTES, Unit, all_units
 from tests.nib_strategies import (
+    CAPACITY_ROWS,
     HERE,
     SWITCHES,
     THERE,
@@ -41,9 +43,13 @@ from tests.nib_strategies import (
     fabric_histories,
     local_tables,
     mac_of,
+    plan_edits,
+    policy_edits,
     port_of_station,
     put_port,
+    put_row,
     put_switch,
+    rate_edits,
     registration,
     save_local_table,
     save_table,
@@ -109,6 +115,7 @@ any_edits = (
     edits
     | fabric_edits
     | bandwidth_edits
+    | plan_edits
     | st.builds(Edit, st.just(save_table), slot_tables())
     | st.builds(Edit, st.just(save_local_table), local_tables)
     | st.builds(Edit, st.just(put_switch), st.just(THIRD))
@@ -117,6 +124,9 @@ any_edits = (
     | st.builds(Edit, st.just(tell), told)
 )
 batches = st.lists(st.lists(any_edits, max_size=4), max_size=6)
+about_bandwidth = st.integers(0, 5).flatmap(
+    lambda kind: edits | fabric_edits if not kind else bandwidth_edits if kind < 3 else plan_edits
+)
 
 
 def check_quiet(kept: Kept) -> None:
@@ -132,6 +142,28 @@ def check_quiet(kept: Kept) -> None:
 def test_incremental_equals_full(
     history: list[Edit], later: list[list[Edit]], data: st.DataObject
 ) -> None:
+    check_history(history, later, data)
+
+
+@given(
+    fabric_histories(),
+    st.lists(policy_edits, min_size=3, max_size=5),
+    st.lists(rate_edits, min_size=2, max_size=4),
+    st.lists(st.lists(about_bandwidth, min_size=1, max_size=3), min_size=1, max_size=4),
+    st.data(),
+)
+@examples(0.4)
+def test_incremental_equals_full_with_policies_and_plans(
+    history: list[Edit],
+    stated: list[Edit],
+    planned: list[Edit],
+    later: list[list[Edit]],
+    data: st.DataObject,
+) -> None:
+    check_history([*history, *stated, *planned], later, data)
+
+
+def check_history(history: list[Edit], later: list[list[Edit]], data: st.DataObject) -> None:
     database = Database(history)
     kept = Kept()
     kept.absorb(database.everything())
@@ -152,7 +184,7 @@ def test_incremental_equals_full(
         kept.absorb(saved(database, unsaved))
         unsaved = kept.unsaved()
     assert not unsaved, "decisions go to and fro for ever"
-    for kind in (SlotTable, LocalSlots, PolicyShare):
+    for kind in (SlotTable, LocalSlots, PolicyShare, PolicyRate):
         assert set(kept.state.view.all(kind)) == set(database.mirror.all(kind))
     check(kept, database)
 
@@ -216,6 +248,18 @@ def test_a_switch_that_reports_its_state_recompiles_nothing() -> None:
     changes = database.write(put_switch(replace(SWITCHES[HERE], applied=7)))
     assert changes
     assert kept.absorb(changes) == set()
+
+
+@pytest.mark.parametrize("row", CAPACITY_ROWS, ids=lambda row: type(row).__name__)
+def test_rows_of_capacity_recompile_nothing(row: Record) -> None:
+    kept, database = many_services(1)
+    for needed in (put_service(Service("web", "10.2.0.1", 80)), put_row(Policy("p1", None, "s0"))):
+        kept.absorb(database.write(needed))
+    changes = database.write(put_row(row))
+    assert {change.kind for change in changes} - {Global} == {type(row)}
+    assert kept.absorb(changes) == set()
+    assert kept.state.due_ms(kept.now_ms) is None
+    check(kept, database)
 
 
 def test_slot_tables_that_come_back_recompile_nothing() -> None:

@@ -15,9 +15,9 @@ from openflow.network import Place
 from openflow.packet import Packet, arp, icmp, tcp, udp
 from openflow.text import flow_text
 from openflow.values import merged
-from prewire.concerned import units_of_flow, units_of_packet
-from prewire.explain_flow import explain_flow
-from prewire.model import model_of
+from prewire.explaining.concerned import units_of_flow, units_of_packet
+from prewire.explaining.flow import explain_flow
+from prewire.explaining.model import model_of
 from ryu_apps.compile import compile_state, unit_rules
 from ryu_apps.dealing import next_slots
 from ryu_apps.stations import all_stations

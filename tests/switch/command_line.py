@@ -54,4 +54,4 @@ class CommandLine:
             for record in records:
                 draft.put(record)
 
-        self.nib.write(change).result(10)
+        self.nib.write(change).result(60)

@@ -63,7 +63,7 @@ class Controlled:
 
     def write(self, change: Callable[[Draft], Any]) -> Any:
         """Commit a change."""
-        return self.nib.write(change).result(10).value
+        return self.nib.write(change).result(60).value
 
     def put(self, *records: Record) -> None:
         """Store rows."""

@@ -113,7 +113,7 @@ class Controllers:
     def _page(self, name: str) -> str:
         url = f"http://127.0.0.1:{self.settings[name].metrics_port}/metrics"
         try:
-            return httpx.get(url, timeout=10).text
+            return httpx.get(url, timeout=60).text
         except httpx.TransportError:
             return ""
 
@@ -167,7 +167,7 @@ def controllers(*names: str, framework: Framework = "os-ken") -> Iterator[Contro
         here = Controllers(ovs, database, framework, directory / "controllers.log", settings)
         try:
             with here.nib() as nib:
-                nib.write(has_service("web", "10.0.0.100")).result(10)
+                nib.write(has_service("web", "10.0.0.100")).result(60)
                 ovs.add_bridge(BRIDGE, dpid=1, ports=[f"p{number}" for number in range(1, 4)])
                 ports = [each.controller_port for each in settings.values()]
                 ovs.set_controller(BRIDGE, *(f"tcp:127.0.0.1:{port}" for port in ports))

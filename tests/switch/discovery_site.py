@@ -76,7 +76,7 @@ class DiscoverySite:
 
     def write(self, change: Callable[[Draft], Any]) -> None:
         """Commit a change."""
-        self.nib.write(change).result(10)
+        self.nib.write(change).result(60)
 
     def await_links(self, *cables: tuple[str, str], timeout_s: float = 15.0) -> float:
         """Return when the database has exactly these links; the seconds it took."""

@@ -25,7 +25,7 @@ from nib.topology import Host as NetworkHost
 from nib.topology import Port, Switch
 from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Rules, merged
-from prewire.node_port import mac_of, outer_name
+from prewire.host.port import mac_of, outer_name
 from ryu_apps.compile import compile_state
 from ryu_apps.dealing import next_slots
 from tests import commands
@@ -64,7 +64,7 @@ class Host:
 
     def run(self, *argv: str) -> str:
         return subprocess.run(
-            self.command(*argv), check=True, capture_output=True, text=True, timeout=20
+            self.command(*argv), check=True, capture_output=True, text=True, timeout=60
         ).stdout
 
     def popen(self, *argv: str) -> subprocess.Popen[str]:
@@ -201,7 +201,7 @@ class Site:
             self.ovs.ofctl(kind, BRIDGE, str(file))
 
     def write(self, change: Callable[[Draft], object]) -> None:
-        self.nib.write(change).result(10)
+        self.nib.write(change).result(60)
 
     def health(self, name: str, service: str = "web") -> tuple[bool, str] | None:
         """The verdict and its reason; None: no row."""
@@ -248,7 +248,7 @@ class Site:
             yield process
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
             self.write(_without_health_port)
 
     def agent_command(self) -> list[str]:
@@ -304,5 +304,5 @@ def site() -> Iterator[Site]:
         nib = stack.enter_context(Nib(server.remote, "test"))
         ovs = stack.enter_context(PrivateOvs("netdev"))
         ovs.add_bridge(BRIDGE, dpid=1)
-        nib.write(lambda draft: draft.put(Switch(DPID, ZONE, BRIDGE, connected=True))).result(10)
+        nib.write(lambda draft: draft.put(Switch(DPID, ZONE, BRIDGE, connected=True))).result(60)
         yield Site(ovs, nib, stack)

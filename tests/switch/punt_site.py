@@ -79,7 +79,7 @@ class Host:
 
     def do(self, work: Callable[[], T]) -> T:
         """Call something inside: sockets it makes stay there."""
-        return self._inside.submit(work).result(30)
+        return self._inside.submit(work).result(60)
 
     def tcp(self, *, ipv6: bool = False, timeout_s: float = 5.0) -> socket.socket:
         """A TCP socket, bound to a port of the system's choice."""
@@ -165,7 +165,7 @@ class Site:
         )
         enter(self._controller())
         self.ovs.set_controller(BRIDGE, f"tcp:127.0.0.1:{ports['controller_port']}")
-        self.nib.when(lambda view: view.count(Switch) == 1 and view.count(Port) >= 3).result(30)
+        self.nib.when(lambda view: view.count(Switch) == 1 and view.count(Port) >= 3).result(60)
 
     @contextmanager
     def _controller(self) -> Iterator[None]:
@@ -203,8 +203,8 @@ class Site:
         self._write(lambda draft: [draft.delete(type(each), each.key) for each in records])
 
     def _write(self, change: Callable[[Draft], object]) -> None:
-        generation = self.nib.write(change).result(10).generation
-        self.nib.when(lambda view: view.need(Switch, DPID).applied >= generation).result(20)
+        generation = self.nib.write(change).result(60).generation
+        self.nib.when(lambda view: view.need(Switch, DPID).applied >= generation).result(60)
 
     def container(self, service: Service, host: Host, port: int, **fields: object) -> Container:
         """A container of a service at a host, to be put."""

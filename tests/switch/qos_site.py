@@ -144,7 +144,7 @@ class QosSite:
             yield process
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
     def run(self, flows: Sequence[Flow], seconds: float) -> list[dict[str, float]]:
         """UDP to station two at once; what arrived of each, and the frames `sent`."""
@@ -161,8 +161,8 @@ class QosSite:
             )
             for host, port, dscp, bps, size in flows
         ]
-        sent = [json.loads(each.communicate(timeout=30)[0])["frames"] for each in senders]
-        arrived = [json.loads(each.communicate(timeout=30)[0]) for each in receivers]
+        sent = [json.loads(each.communicate(timeout=60)[0])["frames"] for each in senders]
+        arrived = [json.loads(each.communicate(timeout=60)[0]) for each in receivers]
         return [{**each, "sent": count} for each, count in zip(arrived, sent, strict=True)]
 
     def send(self, address: str, dscp: int) -> None:

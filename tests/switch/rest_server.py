@@ -19,7 +19,9 @@ from nib.rows import packaged_schema
 from nib.server import EmbeddedServer
 from nib.topology import Port, Switch
 from prewire import processes
-from prewire.problems import MEDIA_TYPE
+from prewire.api.access import admin
+from prewire.api.problems import MEDIA_TYPE
+from prewire.commands.client import authority
 from prewire.settings import Settings, load
 from tests.commands import environment
 from tests.places import free_ports, short_directory
@@ -36,6 +38,7 @@ class RestServer:
     settings: Settings
     database: EmbeddedServer
     http: httpx.Client
+    process: subprocess.Popen[bytes]
 
     def generation(self) -> int:
         """The number of the newest change of intent."""
@@ -47,19 +50,25 @@ class RestServer:
 
 
 @contextmanager
-def serving(*, switch: bool = True) -> Iterator[RestServer]:
-    """`prewire api` on an embedded NIB that knows one connected switch with ports, or none."""
+def serving(*, switch: bool = True, **given: Any) -> Iterator[RestServer]:
+    """`prewire api` on an embedded NIB that knows one connected switch with ports, or none.
+
+    given: settings; with access="tokens", `http` sends the operator's.
+    """
     with short_directory() as directory, EmbeddedServer(directory, processes.tied()) as database:
-        settings = load(state_dir=directory, **free_ports("api_port"))
+        settings = load(state_dir=directory, **(free_ports("api_port") | given))
         with Nib(settings.nib_remote, "seed") as nib:
-            nib.write(_switch_known if switch else Draft.found).result(10)
+            nib.write(_switch_known if switch else Draft.found).result(60)
         env = environment(settings.environment)
         with (directory / "api.log").open("wb") as log:
             child = processes.start("api", ["api"], env, log)
         try:
-            with httpx.Client(base_url=settings.api_url, timeout=30) as client:
-                until(lambda: answers(client), bool, "the REST server answers")
-                yield RestServer(settings, database, client)
+            trusted = authority(settings.tls_files)
+            with httpx.Client(base_url=settings.api_url, timeout=60, verify=trusted) as client:
+                until(lambda: is_ready(client), bool, "the REST server is ready")
+                if settings.access == "tokens":
+                    client.headers["Authorization"] = f"Bearer {admin.ensured(directory)}"
+                yield RestServer(settings, database, client, child.process)
         finally:
             processes.stop([child])
 
@@ -76,6 +85,14 @@ def answers(client: httpx.Client) -> bool:
     """Whether the server there answers a request for the status."""
     try:
         return client.get("/v1/status").is_success
+    except httpx.TransportError:
+        return False
+
+
+def is_ready(client: httpx.Client) -> bool:
+    """Whether the server there has its database."""
+    try:
+        return client.get("/readyz").is_success
     except httpx.TransportError:
         return False
 

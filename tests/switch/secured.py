@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 
 from prewire import processes
-from prewire.client import authority
+from prewire.commands.client import authority
 from prewire.settings import Settings, load
 from tests import commands
 from tests.certified import Certified, secure_database

@@ -47,9 +47,11 @@ def up(settings: Settings) -> Iterator[subprocess.Popen[str]]:
         assert first.startswith("prewire is up. "), f"{first!r} {printed(settings)}"
         yield process
     finally:
+        below = descendants(process.pid) if process.poll() is None else []
         process.kill()
         process.wait()
         process.stdout.close()
+        assert_gone(below)  # they end by themselves, and write to the directory until then
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -83,12 +85,12 @@ def assert_gone(processes: list[ProcessId]) -> None:
 
 def put_web(settings: Settings) -> None:
     body = {"vip": "10.0.0.100", "port": 80}
-    answer = httpx.put(f"{settings.api_url}/v1/services/web", json=body, timeout=10)
+    answer = httpx.put(f"{settings.api_url}/v1/services/web", json=body, timeout=60)
     assert answer.status_code == 201, answer.text
 
 
 def services(settings: Settings) -> list[str]:
-    items = httpx.get(f"{settings.api_url}/v1/services", timeout=10).json()["items"]
+    items = httpx.get(f"{settings.api_url}/v1/services", timeout=60).json()["items"]
     return [each["name"] for each in items]
 
 
@@ -101,7 +103,7 @@ def test_a_signal_ends_everything_in_order(settings: Settings, number: signal.Si
         assert services(settings) == []
         for _ in range(2):
             os.killpg(process.pid, number)
-        assert process.wait(20) == 0, printed(settings)
+        assert process.wait(60) == 0, printed(settings)
         assert not any(is_alive(each) for each in below)
     assert "Traceback" not in printed(settings)
     left = {entry.name for entry in settings.state_dir.iterdir()}
@@ -126,7 +128,7 @@ def test_a_child_that_dies_ends_the_whole_with_a_line_that_names_it(
         below = descendants(process.pid)
         victim = next(each for each in below if word in command_of(each))
         os.kill(victim.pid, signal.SIGKILL)
-        assert process.wait(20) == 1, printed(settings)
+        assert process.wait(60) == 1, printed(settings)
         assert not any(is_alive(each) for each in below)
     last = printed(settings).splitlines()[-1]
     assert last.startswith(f"prewire: {name} ended with status -9"), printed(settings)

@@ -32,7 +32,7 @@ from tests.switch.discovery_site import (
 )
 from tests.waiting import until
 
-pytestmark = [pytest.mark.root, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.root
 
 EVERYONE: Final = "ff:ff:ff:ff:ff:ff"
 MAC, OTHER, POD = (f"02:00:00:00:01:{number:02x}" for number in (1, 2, 3))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from openflow.text import flow_text, group_text, meter_text
-from prewire import docs, docs_example, docs_pipeline
+from prewire.docs import example as docs_example
+from prewire.docs import pipeline as docs_pipeline
+from prewire.docs import writing as docs
 from tests.ovs import PrivateOvs
 
 BRIDGE = "br0"

@@ -18,9 +18,9 @@ import pytest
 from nib.intent import Service
 from nib.qos import LinkRate, Policy, PolicyShare, PortQos
 from nib.topology import Port, Switch
-from prewire.doctor_host import meters_in
-from prewire.explain_meter import explain_meter
-from prewire.node_queues import COLUMNS, changes, htb_columns, known
+from prewire.doctor.host import meters_in
+from prewire.explaining.meter import explain_meter
+from prewire.host.queues import COLUMNS, changes, htb_columns, known
 from qos.pipeline import bit_meter
 from qos.queues import port_queues
 from ryu_apps.provision import provision

@@ -16,7 +16,7 @@ from tests import commands
 from tests.acceptance import qos
 from tests.switch.dpdk_site import DpdkSite, dpdk_site
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.alone]
 
 LINK: Final = 50_000_000
 

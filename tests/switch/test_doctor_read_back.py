@@ -65,5 +65,5 @@ def test_people_get_a_table_and_what_helps(here: Controlled) -> None:
 
 def test_a_switch_that_is_not_connected(here: Controlled) -> None:
     here.ovs.vsctl("del-controller", BRIDGE)
-    here.nib.when(lambda view: not any(s.connected for s in view.all(Switch))).result(15)
+    here.nib.when(lambda view: not any(s.connected for s in view.all(Switch))).result(60)
     assert "SWT02" in [each["code"] for each in doctor(here)["items"]]

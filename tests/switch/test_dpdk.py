@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from prewire.node_policer import policer_rows
+from prewire.host.policer import policer_rows
 from qos.queues import PortQueues, QueuePlan
 from tests.dpdk import dpdk_network
 from tests.waiting import until
@@ -21,7 +21,7 @@ from topologies.hugepages import NoHugepages
 from topologies.iperf import Load
 from topologies.spec import single_switch
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.alone]
 
 BRIDGE: Final = "pw-s1"
 M: Final = 1_000_000

@@ -18,9 +18,11 @@ import pytest
 from nib.database import Nib
 from nib.draft import Draft
 from nib.intent import Container, Service
+from nib.plans import RatePlan
 from nib.qos import Policy
 from nib.records import Record
 from nib.topology import Switch
+from ryu_apps.ticks import now_ms
 from tests.needs import need_ovs
 from tests.switch import controlled as one_switch
 from tests.switch.controlled import BRIDGE, DPID, Controlled
@@ -74,20 +76,59 @@ def test_a_thousand_rates_are_a_thousand_meter_changes_and_no_flow(here: Control
     ):
         here.ovs.set_controller(BRIDGE, f"tcp:127.0.0.1:{relay.port}")
         rows = [*services(33, ["p2", "p3", "p4"]), *policies(33, POLICIES)]
-        nib.write(lambda draft: [draft.put(row) for row in rows]).result(30)
+        nib.write(lambda draft: [draft.put(row) for row in rows]).result(60)
         until(lambda: len(rates(here)), lambda count: count == POLICIES, "all have a meter", 60)
         here.await_switch()
         before = rates(here)
         relay.take()
         began = time.monotonic()
-        generation = nib.write(change_all_rates).result(30).generation
-        here.nib.when(lambda view: view.need(Switch, DPID).applied >= generation).result(30)
+        generation = nib.write(change_all_rates).result(60).generation
+        here.nib.when(lambda view: view.need(Switch, DPID).applied >= generation).result(60)
         took_s = time.monotonic() - began
         sent = relay.take()
         assert rates(here) == {meter: rate * 3 // 2 for meter, rate in before.items()}
     assert sent.pop("barrier") <= 4  # a few together, not one each
     assert sent == {"meter modify": POLICIES}
     assert took_s < _TOOK_S
+
+
+def test_a_thousand_planned_rates_are_a_thousand_meter_changes_and_no_flow(
+    here: Controlled,
+) -> None:
+    """And as many when the plans are gone."""
+    with (
+        Relay(here.settings.controller_port) as relay,
+        Nib(here.database.remote, "plans", write_timeout_s=_TOOK_S) as nib,
+    ):
+        here.ovs.set_controller(BRIDGE, f"tcp:127.0.0.1:{relay.port}")
+        rows = [*services(33, ["p2", "p3", "p4"]), *policies(33, POLICIES)]
+        nib.write(lambda draft: [draft.put(row) for row in rows]).result(60)
+        here.await_switch()
+        own = {kbps: kbps * 3 // 2 for kbps in range(10_000, 10_000 + POLICIES)}
+        until(lambda: sorted(rates(here).values()), lambda seen: seen == sorted(own), "all", 60)
+        relay.take()
+        for change, wanted in ((plan_all_rates, own.values()), (drop_all_plans, own)):
+            nib.write(change).result(60)
+            until(
+                lambda: sorted(rates(here).values()),
+                lambda seen, wanted=wanted: seen == sorted(wanted),  # type: ignore[misc]
+                "rates are those of the plans, or policies' own",
+            )
+        sent = relay.take()
+    assert sent.pop("barrier") <= 8
+    assert sent == {"meter modify": 2 * POLICIES}
+
+
+def plan_all_rates(draft: Draft) -> None:
+    """Every policy is to have half more for a while."""
+    for policy in draft.all(Policy):
+        bps, until_ms = (policy.max_bps or 0) * 3 // 2, now_ms() + 600_000
+        draft.put(RatePlan(policy.name, 0, until_ms, "forecast", bps))
+
+
+def drop_all_plans(draft: Draft) -> None:
+    for plan in draft.all(RatePlan):
+        draft.delete(RatePlan, plan.policy)
 
 
 def rates(here: Controlled) -> dict[str, int]:
@@ -193,7 +234,9 @@ def test_no_policy_is_without_its_limit_while_rates_change(tmp_path: Path) -> No
     # A changed meter's bucket is full again: each change may let one more burst through.
     assert busiest(times, 1.0) <= most * (1 + 3 * BURST_MS / 1000)
     assert busiest(times, 0.1) * 0.1 <= most * (0.1 + 3 * BURST_MS / 1000)
-    assert len(times) * FRAME_BITS / (times[-1] - times[0]) >= 0.7 * LIMIT_BPS
+    assert len(times) * FRAME_BITS / (times[-1] - times[0]) >= 0.4 * LIMIT_BPS, (
+        "it went on; a busy machine loses some of it before the switch"
+    )
 
 
 def change(site: Site, bps: int) -> None:
@@ -203,8 +246,8 @@ def change(site: Site, bps: int) -> None:
         change_all_rates(draft)
         draft.put(replace(draft.need(Policy, "watched"), max_bps=bps))
 
-    generation = site.nib.write(rates_of_all).result(30).generation
-    site.nib.when(lambda view: view.need(Switch, DPID).applied >= generation).result(30)
+    generation = site.nib.write(rates_of_all).result(60).generation
+    site.nib.when(lambda view: view.need(Switch, DPID).applied >= generation).result(60)
 
 
 def busiest(times: Sequence[float], seconds: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prewire.node_ovs import OpenVSwitch, OvsFailed
+from prewire.host.ovs import OpenVSwitch, OvsFailed
 from tests.places import short_directory
 
 

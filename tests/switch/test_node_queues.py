@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from prewire.node_ovs import OpenVSwitch, OvsFailed
-from prewire.node_queues import COLUMNS, Known, QosColumns, changes, known
+from prewire.host.ovs import OpenVSwitch, OvsFailed
+from prewire.host.queues import COLUMNS, Known, QosColumns, changes, known
 from tests.ovs import PrivateOvs
 
 ONE = QosColumns("linux-htb", {"max-rate": "1000000"}, {0: {"min-rate": "1000"}, 3: {}})

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from prewire.node_port import outer_name
+from prewire.host.port import outer_name
 from prewire.settings import load
 from tests import commands
 from tests.ovs import PrivateOvs
@@ -54,6 +54,7 @@ class Whole:
         settings = {
             "PREWIRE_STATE_DIR": str(directory),
             "PREWIRE_SWITCH_DB": self.ovs.database,
+            "PREWIRE_ACCESS": "open",
             "PATH": self.ovs.environment["PATH"],
         }
         where = f"--net=/proc/{self.ovs.vswitchd_pid}/ns/net"
@@ -79,7 +80,7 @@ class Whole:
 
     def close(self) -> None:
         self.up.terminate()
-        self.up.communicate(timeout=30)
+        self.up.communicate(timeout=60)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """A request to the REST server, from its own namespace."""
@@ -105,6 +106,7 @@ def whole() -> Iterator[Whole]:
         yield Whole(stack)
 
 
+@pytest.mark.alone
 def test_a_killed_container_gets_no_new_connection_after_a_second(whole: Whole) -> None:
     whole.await_switch()
     servers: dict[str, Server] = {}
@@ -162,7 +164,7 @@ def test_without_open_vswitch_it_says_why_there_is_no_agent() -> None:
             if line.startswith("No node agent"):
                 break
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
         assert line == (
             "No node agent, so no health checks: "
             "this machine runs no Open vSwitch; start it, or set switch_db\n"
@@ -174,5 +176,5 @@ def test_it_ends_when_the_agent_does(whole: Whole) -> None:
     commanded = {pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in children}
     (agent,) = [pid for pid, text in commanded.items() if text.endswith("prewire\0node\0")]
     os.kill(int(agent), signal.SIGKILL)
-    assert whole.up.wait(20) == 1
+    assert whole.up.wait(60) == 1
     assert "node ended with status -9" in whole.log.read_text()

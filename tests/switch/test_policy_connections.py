@@ -19,7 +19,7 @@ from nib.qos import Policy, PolicyConnections
 from nib.watch import Batch
 from openflow.cookies import Cookie, Kind
 from prewire import processes
-from prewire.node_port import outer_name
+from prewire.host.port import outer_name
 from tests import commands
 from tests.switch.punt_site import BRIDGE, DPID, VIP, Host, Site
 from tests.waiting import until
@@ -164,7 +164,7 @@ def _agent(site: Site, log: Path) -> subprocess.Popen[bytes]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    process.wait(10)
+    process.wait(60)
 
 
 def test_as_many_connections_as_the_policy_allows_and_no_more(shop: Shop) -> None:

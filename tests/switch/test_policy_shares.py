@@ -33,7 +33,7 @@ def here() -> Iterator[Controlled]:
     with controlled() as made:
         made.ovs.add_bridge(OTHER_BRIDGE, dpid=2, ports=("q1", "q2"))
         made.ovs.set_controller(OTHER_BRIDGE, f"tcp:127.0.0.1:{made.settings.controller_port}")
-        made.nib.when(lambda view: view.get(Switch, OTHER) is not None).result(20)
+        made.nib.when(lambda view: view.get(Switch, OTHER) is not None).result(60)
         made.serve("c2")
         made.put(Policy("limited", None, "web", max_bps=1000 * LIMIT_KBPS, burst_ms=10))
         yield made

@@ -61,7 +61,7 @@ def test_hosts(prewire: CommandLine) -> None:
     assert attached[4] == "veth1"
     assert prewire.server.http.get(f"/v1/hosts/{HEARD}").json()["port"] == "veth9"
     assert problem(prewire.server.http.get("/v1/hosts/nobody"), 404)["field"] == "path"
-    assert prewire.read("hosts", "--switch", "spine") == {"items": []}
+    assert prewire.read("hosts", "--switch", "spine") == {"items": [], "next": None}
 
 
 def test_topology(prewire: CommandLine) -> None:

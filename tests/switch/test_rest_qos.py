@@ -38,7 +38,7 @@ def _put(server: RestServer, path: str, body: dict[str, Any]) -> bool:
 def server() -> Iterator[RestServer]:
     """With services `db` and `shop` of one container each, behind ports of 100 Mbit/s."""
     with serving() as up, Nib(up.settings.nib_remote, "test") as nib:
-        nib.write(_fast_ports).result(10)
+        nib.write(_fast_ports).result(60)
         for number, name in enumerate(("db", "shop"), 1):
             made = up.put(f"/v1/services/{name}", vip=f"10.0.0.10{number}", port=80)
             assert made.status_code == 201, made.text
@@ -147,7 +147,7 @@ def test_a_policy_tells_what_was_decided_and_seen(server: RestServer) -> None:
         draft.put(PortQos(DPID, "veth1", "set_queue + linux-htb", 10**8, "no queue 2"))
 
     with Nib(server.settings.nib_remote, "test") as nib:
-        nib.write(others).result(10)
+        nib.write(others).result(60)
     told = until(
         lambda: server.http.get(POLICY).json(), lambda shown: shown["shares"], "shares are told"
     )

@@ -169,7 +169,7 @@ def test_a_server_without_tls_is_told_from_a_stranger(made: Certified) -> None:
             connection, _ = plain.accept()
             with connection:
                 connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-                _, said = asking.communicate(timeout=20)
+                _, said = asking.communicate(timeout=60)
     assert said.startswith(f"prewire: api: no TLS with {url}: it does not speak TLS; ")
 
 
@@ -186,7 +186,7 @@ def test_a_controller_with_bad_files_says_which(
         env=commands.environment(settings.environment),
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 1, done
@@ -278,7 +278,7 @@ def test_a_client_that_compares_names_is_content(tmp_path: Path) -> None:
             shaken = pool.submit(shaken_hands, context, listener.getsockname())
             accepted, _ = listener.accept()
             with files.server_context().wrap_socket(accepted, server_side=True):
-                assert shaken.result(10) >= "TLSv1.2"
+                assert shaken.result(60) >= "TLSv1.2"
 
 
 def shaken_hands(context: ssl.SSLContext, address: tuple[str, int]) -> str:

@@ -42,7 +42,7 @@ def connected(made: Certified) -> Iterator[tuple[TlsConnection, ssl.SSLSocket]]:
         shaking = pool.submit(ours.shake_hands, 10)
         context = made.prewire.client_context()
         with context.wrap_socket(other, suppress_ragged_eofs=False) as client:
-            shaking.result(10)
+            shaking.result(60)
             yield ours, client
 
 
@@ -53,8 +53,8 @@ def test_both_directions_at_once(made: Certified) -> None:
         sending = pool.submit(in_pieces, ours, down)
         receiving = pool.submit(received, ours, len(up))
         assert exchanged(client, up, len(down)) == down
-        sending.result(20)
-        assert receiving.result(20) == up
+        sending.result(60)
+        assert receiving.result(60) == up
 
 
 def in_pieces(ours: TlsConnection, data: bytes) -> None:
@@ -151,7 +151,7 @@ def test_a_handshake_that_drips_is_given_up(made: Certified) -> None:
         with pytest.raises(TimeoutError):
             ours.shake_hands(0.3)
         ending.set()
-        dripping.result(10)
+        dripping.result(60)
 
 
 def test_a_handshake_that_is_broken_off_is_an_error(made: Certified) -> None:

@@ -49,7 +49,7 @@ def switch_database(directory: Path) -> Iterator[str]:
 
 
 def vsctl(remote: str, *arguments: str) -> None:
-    options = [f"--db={remote}", "--no-wait", "--timeout=15", *tls_stream.tool_options(remote)]
+    options = [f"--db={remote}", "--no-wait", "--timeout=60", *tls_stream.tool_options(remote)]
     subprocess.run(["ovs-vsctl", *options, *arguments], check=True)
 
 
@@ -68,7 +68,7 @@ def test_iface_ids_are_read(made: Certified) -> None:
             vsctl(remote, "add-br", "br0", "--", "set", "Bridge", "br0", f"datapath_id={DPID}")
             ids = "external_ids:iface-id=web-1"
             vsctl(remote, "add-port", "br0", "p1", "--", "set", "Interface", "p1", ids)
-            said = heard.get(timeout=15)
+            said = heard.get(timeout=60)
             while not said:  # heard before anything was there
-                said = heard.get(timeout=15)
+                said = heard.get(timeout=60)
             assert said == {(DPID, "p1"): Attachment("web-1")}

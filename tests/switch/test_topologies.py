@@ -18,7 +18,7 @@ from topologies.mininet_net import RunningNetwork, clean_leftovers, running
 from topologies.processes import ProcessId, identity, is_alive
 from topologies.spec import LinkSpec, NetworkSpec, SwitchSpec, single_switch
 
-pytestmark = [pytest.mark.root, pytest.mark.usefixtures("open_vswitch")]
+pytestmark = [pytest.mark.root, pytest.mark.alone, pytest.mark.usefixtures("open_vswitch")]
 
 SPEC = single_switch(containers=2)
 URL = "http://10.0.0.11:8080/"
@@ -162,7 +162,7 @@ def test_an_error_in_the_body_leaves_nothing(tmp_path: Path) -> None:
 def test_a_signal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     child = held_network(tmp_path)
     child.send_signal(number)
-    child.communicate(timeout=20)
+    child.communicate(timeout=60)
     assert child.returncode != 0
     assert leftover_names() == []
 
@@ -209,7 +209,7 @@ def test_one_network_at_a_time(tmp_path: Path) -> None:
         ):
             pass
     finally:
-        child.communicate(timeout=20)
+        child.communicate(timeout=60)
 
 
 def test_unreachable_controllers_are_reported(tmp_path: Path) -> None:

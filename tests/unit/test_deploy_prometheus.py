@@ -10,13 +10,13 @@ from typing import Final
 
 import pytest
 
-from prewire import docs_interfaces
+from prewire.docs import interfaces as docs_interfaces
 from tests.needs import need
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "prometheus"
 RULES: Final = FOLDER / "prewire.rules.yml"
 TESTS: Final = FOLDER / "prewire.rules.test.yml"
-OPERATIONS: Final = Path(__file__).parents[2] / "docs" / "operations.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "observability.md"
 
 ALERTS: Final = set(re.findall(r"alert: (\w+)", RULES.read_text()))
 
@@ -36,11 +36,14 @@ def test_promtool(what: str, file: Path) -> None:
 
 def test_every_alert_is_tested_and_documented() -> None:
     assert set(re.findall(r"alertname: (\w+)", TESTS.read_text())) == ALERTS
-    assert set(re.findall(r"`(Prewire\w+)`", OPERATIONS.read_text())) == ALERTS
+    assert set(re.findall(r"`(Prewire\w+)`", PAGE.read_text())) == ALERTS
 
 
 def test_every_metric_in_the_rules_is_exported() -> None:
-    exported = set(re.findall(r"^\| `(\w+)`", docs_interfaces.metrics_table(), re.MULTILINE))
+    tables = docs_interfaces.metrics_table() + docs_interfaces.predictor_metrics_table()
+    tables += docs_interfaces.api_metrics_table()
+    exported = set(re.findall(r"^\| `(\w+)`", tables, re.MULTILINE))
+    exported |= {f"{name}_count" for name in exported}
     named = {
         name for file in (RULES, TESTS) for name in re.findall(r"prewire_\w+", file.read_text())
     }

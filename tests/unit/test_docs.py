@@ -9,11 +9,15 @@ import pytest
 
 from gateway_lb import pipeline
 from openflow import tables
-from prewire import docs, docs_example, docs_interfaces, docs_pipeline, problems
+from prewire.api import problems
+from prewire.docs import example as docs_example
+from prewire.docs import interfaces as docs_interfaces
+from prewire.docs import pipeline as docs_pipeline
+from prewire.docs import writing as docs
 
-ROOT = Path(docs.__file__).parent.parent
+ROOT = docs.ROOT
 HAND_KEPT = (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md")
-PAGES = sorted([*HAND_KEPT, *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*HAND_KEPT, *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"\bprewire ((?:[a-z]+(?:-[a-z]+)*(?: |\b))+)")
 COMMENT = re.compile(r"^#.*$", re.MULTILINE)
@@ -79,7 +83,10 @@ def test_a_page_that_lost_its_part_is_refused() -> None:
         docs.filled("cli.md", "# Command line\n")
 
 
-def test_check_is_silent_when_all_is_well(capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_is_silent_when_all_is_well(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(docs, "outdated", dict)
     assert docs.main(["--check"]) == 0
     assert capsys.readouterr() == ("", "")
 

@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from prewire.apply_document import read
-from prewire.apply_models import ApplyIn
+from prewire.documents.document import read
+from prewire.documents.models import ApplyIn
 from qos.classes import PRESETS, TRAFFIC
 from qos.models import PolicyIn
 

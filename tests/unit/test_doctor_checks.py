@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from nib.qos import PortQos
-from prewire.doctor_checks import findings
-from prewire.doctor_facts import (
+from prewire.doctor.checks import findings
+from prewire.doctor.facts import (
     Device,
     Facts,
     Filter,
@@ -26,7 +26,7 @@ from prewire.doctor_facts import (
     QosRow,
     RuleList,
 )
-from prewire.doctor_findings import CODES
+from prewire.doctor.findings import CODES
 from qos.pipeline import bit_meter
 from qos.queues import PortQueues, QueuePlan
 

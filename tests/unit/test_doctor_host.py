@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from openflow.cookies import Cookie, Kind
-from prewire.doctor_facts import HostMeter, RuleList
-from prewire.doctor_host import alien_in, meters_in
+from prewire.doctor.facts import HostMeter, RuleList
+from prewire.doctor.host import alien_in, meters_in
 
 DUMP = """OFPST_METER_CONFIG reply (OF1.3) (xid=0x2):
 meter=5 pktps bands=

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway_lb.balance import Standing, Standings, service_standings
+from gateway_lb.balance import Standing, Standings, container_standing, service_standings
 from gateway_lb.verdicts import STATES
 from nib.errors import NotFound
 from nib.intent import Container, Service
@@ -32,12 +32,17 @@ def container(number: int, **changes: Any) -> Container:
 
 
 def standings(service: Service, *rows: Record, now_ms: int = NOW) -> Standings:
-    """Of a service whose containers' ports are all there, except that of number 9."""
+    """Of a service whose containers' ports are all there, except that of number 9. What is found of
+    each container by itself is the same."""
     mirror = Mirror()
     ports = (Port(DPID, f"p{number}", number, MAC, iface_id=f"i{number}") for number in range(1, 9))
     for record in (service, *ports, *rows):
         mirror.apply(RowChange(mirror.get(type(record), record.key), record))
-    return service_standings("web", mirror, now_ms)
+    found = service_standings("web", mirror, now_ms)
+    for each in found.items:
+        one = container_standing(each.container, mirror, now_ms)
+        assert replace(one, weight=0) == replace(each, weight=0)
+    return found
 
 
 def shares(found: Standings) -> list[Fraction]:

@@ -156,7 +156,7 @@ def test_safe_to_stop(
     ("text", "seconds"),
     [
         ("60s", 60), ("500ms", 0.5), ("2m", 120), ("1h", 3600), ("60", 60), (60, 60), (60.5, 60.5),
-        ("0", 0), (0, 0), ("1.5s", 1.5), ("1440m", MAX_DRAIN_SECONDS),
+        ("0", 0), (0, 0), ("1.5s", 1.5), ("1440m", MAX_DRAIN_SECONDS), ("1d", MAX_DRAIN_SECONDS),
     ],
 )  # fmt: skip
 def test_durations(text: str | float, seconds: float) -> None:
@@ -166,7 +166,7 @@ def test_durations(text: str | float, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "s", "-1", -1, "1d", "1 s", "60S", "1e3", "1.", ".5", "٣", "nan", float("inf"), "5s5",
+        "", "s", "-1", -1, "1w", "1 s", "60S", "1e3", "1.", ".5", "٣", "nan", float("inf"), "5s5",
         True, "\n5", "5\n",
     ],
 )  # fmt: skip

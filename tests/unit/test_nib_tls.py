@@ -89,3 +89,15 @@ def test_a_machine_without_ovs_pki_is_told_the_package(
         subprocess.run(["ovs-pki"], check=False)
     said = one_line(run_here("tls", "init", str(tmp_path / "new")))
     assert said == "prewire: ovs-pki: not found; install Debian's package openvswitch-common"
+
+
+def test_certificates_of_a_machine_need_cas_and_an_empty_place(tmp_path: Path) -> None:
+    pki, place = tmp_path / "pki", tmp_path / "node1"
+    said = one_line(run_here("tls", "issue", "node1", str(place), "--pki", str(pki)))
+    assert said == f"prewire: {pki} has no CAs; make them with `prewire tls authority`"
+    (pki / "controllerca").mkdir(parents=True)
+    (pki / "controllerca" / "cacert.pem").touch()
+    place.mkdir()
+    (place / "cert.pem").write_text("mine")
+    said = one_line(run_here("tls", "issue", "node1", str(place), "--pki", str(pki)))
+    assert said == f"prewire: {place} has certificates already; choose another directory"

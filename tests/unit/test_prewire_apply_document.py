@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from prewire.apply_document import BadDocument, read
-from prewire.apply_refused import ApplyRefused
+from prewire.documents.document import BadDocument, read
+from prewire.documents.refused import ApplyRefused
 
 
 def values(text: str) -> list[Any]:

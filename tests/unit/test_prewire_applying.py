@@ -12,9 +12,9 @@ from nib.mirror import Mirror, RowChange
 from nib.qos import LinkRate, Policy, QosClass
 from nib.records import Global, Record
 from nib.topology import Port, Switch
-from prewire.apply_models import ApplyIn, ApplyOut
-from prewire.apply_refused import ApplyConflicts, ApplyRefused
-from prewire.applying import apply
+from prewire.documents.applying import apply
+from prewire.documents.models import ApplyIn, ApplyOut
+from prewire.documents.refused import ApplyConflicts, ApplyRefused
 from ryu_apps.provision import reservations
 
 S1 = "00000000000000a1"

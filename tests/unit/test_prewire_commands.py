@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
+import typer
 from typer.main import get_command
 
 from prewire import __version__
-from prewire.cli import app
+from prewire.commands.tree import COMMANDS, app, app_for
 from tests.commands import run_here
 
 
+@cache
 def all_commands() -> dict[tuple[str, ...], Any]:
     """Every command and group of commands by its words."""
     found: dict[tuple[str, ...], Any] = {}
-    waiting: list[tuple[tuple[str, ...], Any]] = [((), get_command(app))]
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), get_command(app()))]
     while waiting:
         words, command = waiting.pop()
         found[words] = command
@@ -38,6 +41,15 @@ def test_there_are_all_commands() -> None:
         ("policy", "set"), ("policy", "list"), ("policy", "show"), ("policy", "delete"),
         ("class", "set"), ("class", "list"), ("class", "delete"), ("link-rate", "set"),
         ("link-rate", "list"), ("link-rate", "delete"),
+        ("scaling", "set"), ("scaling", "list"), ("scaling", "show"), ("scaling", "delete"),
+        ("provisioning", "set"), ("provisioning", "list"), ("provisioning", "show"),
+        ("provisioning", "delete"), ("schedule", "set"), ("schedule", "list"),
+        ("schedule", "show"), ("schedule", "delete"), ("override", "set"), ("override", "list"),
+        ("override", "show"), ("override", "delete"), ("dependency", "list"),
+        ("dependency", "graph"), ("dependency", "pin"), ("dependency", "ban"),
+        ("dependency", "forget"), ("plans",), ("prewarm", "list"), ("prewarm", "accept"),
+        ("predictors",), ("forecast",), ("backtest",), ("replay",), ("get",), ("delete",),
+        ("wait",), ("watch",), ("trace",), ("support-bundle",), ("completion",),
     }  # fmt: skip
     assert wanted <= set(all_commands())
 
@@ -99,6 +111,40 @@ def test_wrong_usage_is_exit_code_2_and_names_the_remedy(words: tuple[str, ...])
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "--help" in done.stderr
+
+
+def commands_of(made: typer.Typer) -> set[str]:
+    """The names of its commands."""
+    command: Any = get_command(made)
+    return set(command.commands)
+
+
+@pytest.mark.parametrize(
+    ("words", "loaded"),
+    [
+        (("status", "-o", "json"), {"switch", "status", "diff"}),
+        (("--token", "get", "doctor"), {"doctor"}),
+        (("--version",), {"completion"}),
+        (("nope",), set(COMMANDS)),
+        (("--help",), set(COMMANDS)),
+    ],
+)
+def test_a_command_loads_its_own_module_only(words: tuple[str, ...], loaded: set[str]) -> None:
+    assert commands_of(app_for(words)) == loaded
+
+
+def test_every_command_is_in_the_module_that_is_named() -> None:
+    for name, module in COMMANDS.items():
+        assert name in commands_of(app(module)), name
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_get_a_script_that_asks_for_words(shell: str) -> None:
+    assert "prewire --complete" in run_here("completion", shell).stdout
+
+
+def test_a_word_that_is_nearly_a_command_is_answered_with_it() -> None:
+    assert "Did you mean 'service'?" in run_here("srvice", "list").stderr
 
 
 def test_version() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from prewire import docs, docs_interfaces
+from prewire.docs import interfaces as docs_interfaces
+from prewire.docs import writing as docs
 
 METRIC = re.compile(r'"(prewire_[a-z_]+)"')
 

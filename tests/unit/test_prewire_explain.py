@@ -14,8 +14,8 @@ from nib.records import Global, Record
 from nib.topology import Port, Switch
 from openflow.text import flow_text
 from openflow.values import merged
-from prewire.explain import ExplainedPacket, explain_packet
-from prewire.explain_flow import explain_flow
+from prewire.explaining.flow import explain_flow
+from prewire.explaining.packet import ExplainedPacket, explain_packet
 from ryu_apps.compile import compile_state
 from tests.fabric_model import mirror_of
 

@@ -13,8 +13,8 @@ from nib.records import Global, LocalSlots, Record
 from nib.topology import Host, Link, Port, Switch
 from openflow.text import flow_text
 from openflow.values import Flow, merged
-from prewire.explain import ExplainedPacket, explain_packet
-from prewire.explain_flow import explain_flow, route_target
+from prewire.explaining.flow import explain_flow, route_target
+from prewire.explaining.packet import ExplainedPacket, explain_packet
 from ryu_apps.compile import compile_state
 from tests.fabric_model import mirror_of
 

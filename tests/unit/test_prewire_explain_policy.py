@@ -9,6 +9,7 @@ import pytest
 from gateway_lb.pipeline import EMPTY_METER
 from nib.intent import Container, Service
 from nib.mirror import Mirror
+from nib.plans import PolicyRate
 from nib.qos import Policy, PolicyConnections, PolicyShare
 from nib.records import Global, Record
 from nib.topology import Host, Port, Switch
@@ -16,9 +17,9 @@ from openflow.cookies import METER_IDS, Kind
 from openflow.cookies import read as read_cookie
 from openflow.text import flow_text
 from openflow.values import merged
-from prewire.explain import ExplainedPacket, explain_packet
-from prewire.explain_flow import explain_flow
-from prewire.explain_meter import explain_meter
+from prewire.explaining.flow import explain_flow
+from prewire.explaining.meter import explain_meter
+from prewire.explaining.packet import ExplainedPacket, explain_packet
 from qos.pipeline import bit_meter
 from ryu_apps.compile import compile_state
 from ryu_apps.forwarding import LEARN_METER
@@ -80,6 +81,15 @@ def test_the_policy_of_a_pair_with_its_share_and_meters() -> None:
     assert (governing.share_bps, governing.share_pps) == (4_000_000, 2_000)
     assert governing.meters == (BITS, PACKETS)
     assert governing.switch == S1
+
+
+def test_rates_of_a_plan_are_shown_as_those_in_force() -> None:
+    governing = explained(
+        view(BUY, PolicyRate("buy", "plan", 1_700_000_000_000, 30_000_000))
+    ).policy
+    assert governing is not None
+    assert (governing.max_bps, governing.rates_by) == (30_000_000, "plan")
+    assert governing.rates_until_ms == 1_700_000_000_000
 
 
 def test_what_no_policy_speaks_of_is_of_the_default_class() -> None:

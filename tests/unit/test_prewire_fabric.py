@@ -18,14 +18,14 @@ from nib.observed import Connections
 from nib.qos import Policy, PolicyConnections, PolicyShare, PortQos
 from nib.records import Audit, Global, Leader, LocalSlots, Record
 from nib.topology import Host, Link, Port, Switch
-from prewire import drawing
-from prewire.adopt_routes import adopt_out, adopted
-from prewire.forgetting import host_forgotten, switch_forgotten
-from prewire.links import LinkOut, link_list
-from prewire.located import HostOut, host_list, host_out
-from prewire.status_routes import status_out
-from prewire.switch_routes import switch_out
-from prewire.topology import topology_out
+from prewire.api.adopt_routes import adopt_out, adopted
+from prewire.api.status_routes import status_out
+from prewire.api.switch_routes import switch_out
+from prewire.commands import drawing
+from prewire.fabric.forgetting import host_forgotten, switch_forgotten
+from prewire.fabric.links import LinkOut, link_list
+from prewire.fabric.located import HostOut, host_list, host_out
+from prewire.fabric.topology import topology_out
 from tests.fabric_model import mirror_of
 
 SPINE1, SPINE2, LEAF1, LEAF2 = (f"{number:016x}" for number in (0xA1, 0xA2, 0xB1, 0xB2))

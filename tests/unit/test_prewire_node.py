@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nib.fields import check_unicast_mac
-from prewire.node_ovs import OpenVSwitch, OvsFailed, answer_lines, obstacle, switch_database
-from prewire.node_port import mac_of, outer_name
+from prewire.host.ovs import OpenVSwitch, OvsFailed, answer_lines, obstacle, switch_database
+from prewire.host.port import mac_of, outer_name
 from prewire.settings import load
 from tests.commands import one_line, run_here
 from tests.places import short_directory

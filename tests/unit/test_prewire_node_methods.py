@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from prewire.node_methods import decide, has_foreign_root, leaf_packets
-from prewire.node_queues import Known, OvsPort, QosColumns, QosRow
-from prewire.node_tc import Root
+from prewire.host.methods import decide, has_foreign_root, leaf_packets
+from prewire.host.queues import Known, OvsPort, QosColumns, QosRow
+from prewire.host.tc import Root
 from qos.queues import PortQueues, QueuePlan
 
 PLAN = PortQueues(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prewire.node_policer import BURST_MS, policer_rows
+from prewire.host.policer import BURST_MS, policer_rows
 from qos.queues import PortQueues, QueuePlan
 
 M = 1_000_000

@@ -11,6 +11,7 @@ import pytest
 from nib.database import Nib
 from nib.intent import Container, Service
 from nib.mirror import RowChange
+from nib.plans import PolicyRate
 from nib.qos import LinkRate, Policy, PolicyConnections, PolicyShare
 from nib.records import Record
 from nib.topology import Port, Switch
@@ -75,6 +76,17 @@ def test_the_state_of_a_policy_and_what_is_free_of_its_link(nib: Nib) -> None:
     assert shown(states, "link_guaranteed_bps") == {(HERE, "p1"): 3_000_000}
     # 30 % is guaranteed, and 45 % are other classes' minima
     assert shown(states, "link_free_bps") == {(HERE, "p1"): 2_500_000}
+
+
+def test_the_rates_of_a_policy_are_those_in_force(nib: Nib) -> None:
+    put(nib, LinkRate(HERE, "p1", 10_000_000), GOLD)
+    states = BandwidthStates(nib)
+    assert shown(states, "policy_max_bps") == {}
+    assert shown(states, "policy_guaranteed_bps") == {("gold",): 3_000_000}
+    put(nib, PolicyRate("gold", "plan", 1, 5_000_000, 4_000_000))
+    assert shown(states, "policy_max_bps") == {("gold",): 5_000_000}
+    assert shown(states, "policy_guaranteed_bps") == {("gold",): 4_000_000}
+    assert shown(states, "link_guaranteed_bps") == {(HERE, "p1"): 4_000_000}
 
 
 def test_a_link_of_unknown_rate_has_no_rate_to_show(nib: Nib) -> None:

@@ -32,7 +32,7 @@ def test_a_time_without_counts_has_no_rate() -> None:
 @pytest.fixture
 def port() -> int:
     """A port that nothing uses."""
-    return next(iter(free_ports("controller_port").values()))
+    return int(free_ports("controller_port")["controller_port"])
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Which service's rise precedes another's."""

@@ -1,0 +1,1 @@
+"""What the load will be: models, selection, calibration, guards."""

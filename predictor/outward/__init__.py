@@ -1,0 +1,1 @@
+"""Plans and prewarm requests, to those who start containers."""

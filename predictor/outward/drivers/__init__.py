@@ -1,0 +1,1 @@
+"""Those who start containers: Knative, Kubernetes, processes of this machine."""

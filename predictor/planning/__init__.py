@@ -1,0 +1,1 @@
+"""From forecasts to containers and rates."""

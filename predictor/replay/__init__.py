@@ -1,0 +1,1 @@
+"""What would have been: forecasts and policies on recorded loads."""

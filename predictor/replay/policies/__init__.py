@@ -1,0 +1,1 @@
+"""Policies that say how many containers there are to be: one file each."""

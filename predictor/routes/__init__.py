@@ -1,0 +1,1 @@
+"""REST: scaling, provisioning, schedules, overrides, dependencies, plans, prewarm requests."""

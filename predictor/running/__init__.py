@@ -1,0 +1,1 @@
+"""The predictor as a process: ticks, leases of services, its metrics."""

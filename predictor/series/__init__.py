@@ -1,0 +1,1 @@
+"""What the load was: windows of samples, where they come from, where they are kept."""

@@ -1,0 +1,1 @@
+"""The REST server: the rooms' routes and its own on one application."""

@@ -1,0 +1,1 @@
+"""Who asks the REST server, and what they may do."""

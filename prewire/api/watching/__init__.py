@@ -1,0 +1,1 @@
+"""Watches: changes of what REST lists, as server-sent events."""

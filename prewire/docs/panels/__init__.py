@@ -1,0 +1,1 @@
+"""The Grafana dashboards, a module each: what they show."""

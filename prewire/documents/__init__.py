@@ -1,0 +1,1 @@
+"""Documents of intent: read, checked and applied as one change."""

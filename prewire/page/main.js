@@ -1,0 +1,19 @@
+// Starts the page: token, theme, data, then the application.
+import { h, render } from "./vendor/htm-preact.js";
+import { App } from "./app.js";
+import { takeToken } from "./data/access.js";
+import { start } from "./data/live.js";
+import { applyTheme } from "./theme.js";
+
+takeToken();
+applyTheme();
+start();
+const root = document.getElementById("app");
+root.replaceChildren();
+render(h(App), root);
+
+// The fragment is the route, so the skip link must not change it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main").focus();
+});
