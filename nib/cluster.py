@@ -18,7 +18,7 @@ from nib.errors import ServerError
 from nib.rows import DATABASE
 from nib.serving import PACE_S, ServerFiles, ServerProcess, check_socket_path
 
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
 
 T = TypeVar("T")
 

@@ -45,7 +45,7 @@ class EmbeddedServer(ServerProcess):
         """Where clients connect."""
         return self.files.socket
 
-    def start(self, timeout_s: float = 10.0) -> None:
+    def start(self, timeout_s: float = 60.0) -> None:
         """Start the server on the database (made when absent) and wait until it answers.
 
         Raises ServerError when another server has the directory, the database is a cluster's or the

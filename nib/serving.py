@@ -160,7 +160,7 @@ class ServerProcess:
         """The child while it runs."""
         return self._child
 
-    def start(self, timeout_s: float = 10.0) -> None:
+    def start(self, timeout_s: float = 60.0) -> None:
         """Start it and wait until it answers.
 
         Raises ServerError when another server has the directory or the child fails, NibError when

@@ -38,8 +38,8 @@ _VIP: Final = "10.0.0.100"
 _SERVICE: Final = "/v1/services/web"
 _REQUESTS: Final = 600
 _HELD: Final = 12
-_SHELL_SECONDS: Final = 60.0
-_READY_SECONDS: Final = 20.0
+_SHELL_SECONDS: Final = 120.0
+_READY_SECONDS: Final = 120.0
 _BAR: Final = 40
 SURGES: Final = 6
 LEARNED: Final = 4
@@ -154,7 +154,7 @@ def await_ports(client: Client, network: RunningNetwork) -> None:
         if wanted <= known and any(switch["connected"] for switch in switches):
             return
         network.run("client", ["true"])
-    raise DemoFailed(f"the switch did not connect within {_READY_SECONDS} s")
+    raise DemoFailed(f"the switch did not connect within {_READY_SECONDS:g} s")
 
 
 class _Demonstration:

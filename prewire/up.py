@@ -30,7 +30,7 @@ from prewire.ports import check_ports
 from prewire.processes import Child
 from prewire.settings import PORTS, Settings
 
-_READY_SECONDS: Final = 30.0
+_READY_SECONDS: Final = 120.0
 _PACE_SECONDS: Final = 0.05
 _NAME: Final = "PREWIRE_CONTROLLER_NAME"
 _PORTS: Final = ("controller_port", "api_port", "metrics_port")  # without a predictor
@@ -87,7 +87,7 @@ def _start(settings: Settings, output: IO[bytes] | None, children: list[Child]) 
             if ended is not None:
                 raise NotUp(f"{ended.name} ended at once; its own message says why")
             if time.monotonic() > deadline:
-                raise NotUp(f"not ready after {_READY_SECONDS} s; the log says why")
+                raise NotUp(f"not ready after {_READY_SECONDS:g} s; the log says why")
 
 
 def _asking(settings: Settings) -> httpx.Client:

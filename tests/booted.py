@@ -111,7 +111,7 @@ class Booted:
                 start_new_session=True,
             )
         try:
-            until(self._state, lambda said: said in ("running", "degraded"), "systemd is up", 20)
+            until(self._state, lambda said: said in ("running", "degraded"), "systemd is up", 60)
         except BaseException:
             print((self._base / "boot.log").read_text())  # noqa: T201 - all that is left of it
             self.close()

@@ -21,7 +21,7 @@ Flavour = Literal["dummy", "netdev"]
 
 _SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 _SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-_START_TIMEOUT_S = 15.0
+_START_TIMEOUT_S = 60.0
 
 
 def is_installed() -> bool:

@@ -59,5 +59,5 @@ def machine_with_prewire(environment: Mapping[str, str] | None = None) -> Iterat
             assert up.poll() is None, said()
             return "prewire is up" in said()
 
-        until(is_ready, bool, "prewire is up", timeout_s=30)
+        until(is_ready, bool, "prewire is up", timeout_s=180)
         yield machine

@@ -17,7 +17,7 @@ from prewire.rehearsal.scene import AHEAD, BEHIND, Loads, predicting, state
 from prewire.settings import Settings
 from topologies.hosts import Hosts
 
-_READY_SECONDS: Final = 60.0
+_READY_SECONDS: Final = 120.0
 _PAUSE_SECONDS: Final = 0.25
 
 Progress = Callable[[float, Sample], None]

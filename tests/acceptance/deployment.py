@@ -61,7 +61,7 @@ class Deployment:
         answer = self.http.get("/v1/status")
         return dict(answer.raise_for_status().json())
 
-    def await_switch(self, ports: int = 0, timeout_s: float = 20.0) -> dict[str, Any]:
+    def await_switch(self, ports: int = 0, timeout_s: float = 60.0) -> dict[str, Any]:
         """Return the one switch when it is connected, has acknowledged everything and its ports."""
 
         def is_there(status: dict[str, Any]) -> bool:
@@ -177,7 +177,7 @@ def _on_ryu(settings: Settings, log: Path) -> Iterator[list[Child]]:
                 lambda: _leader(client, children),
                 lambda leader: leader.endswith(f":{pid}"),
                 f"REST answers and the controller under Ryu (process {pid}) leads; see {log}",
-                30,
+                60,
             )
         yield children
 

@@ -31,7 +31,7 @@ KEPT: Final = (0.80, 1.10)
 
 _PROGRAMS: Final = Path(__file__).parent / "in_host"
 _TABLES: Final = (tables.SOURCE, tables.DESTINATION, tables.POLICE, tables.PACE, tables.MARK)
-_QUEUES_SECONDS: Final = 20.0
+_QUEUES_SECONDS: Final = 60.0
 _SETTLED_S: Final = 1.0
 _SECONDS: Final = 3.0
 

@@ -23,10 +23,10 @@ def await_ready(site: Site, *names: str) -> None:
     """Return when the containers are ready and new connections reach each of them."""
     for name in names:
         await_state(site, name, "ready")
-    until(lambda: site.get(20), lambda got: set(got) == set(names), f"{names} are reached", 15)
+    until(lambda: site.get(20), lambda got: set(got) == set(names), f"{names} are reached", 60)
 
 
-def await_state(site: Site, name: str, wanted: str, timeout_s: float = 10) -> None:
+def await_state(site: Site, name: str, wanted: str, timeout_s: float = 60.0) -> None:
     until(lambda: state_of(site, name), lambda state: state == wanted, f"{name} is {wanted}",
           timeout_s)  # fmt: skip
 
@@ -78,7 +78,7 @@ def test_a_container_that_resets_connections_is_ejected(site: Site) -> None:
             lambda: (site.get(10), state_of(site, "c3"))[1],
             lambda state: state == "ejected",
             "the failing container is ejected",
-            15,
+            60,
         )
         site.await_slots({"c3": 0})
         assert set(site.get(30)) == {"c1", "c2"}

@@ -25,7 +25,7 @@ from tests.places import free_ports
 from tests.waiting import until
 from topologies.spec import NetworkSpec
 
-_SETTLED_SECONDS: Final = 30.0
+_SETTLED_SECONDS: Final = 60.0
 
 
 @dataclass
@@ -213,7 +213,7 @@ def deployed(directory: Path) -> Iterator[FabricDeployment]:
         for each in controllers:
             each.start()
         try:
-            until(lambda: _leader(up), bool, "REST answers and a controller leads", 30)
+            until(lambda: _leader(up), bool, "REST answers and a controller leads", 60)
             yield up
         except BaseException:
             print(log.read_text()[-6000:])  # noqa: T201 - all that is left of it

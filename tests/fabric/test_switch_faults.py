@@ -13,7 +13,7 @@ import pytest
 
 from openflow import tables
 from tests.fabric.site import FabricSite, Stream
-from tests.waiting import until
+from tests.waiting import had_s, until
 
 PORT = 5353
 LINKS = 8  # between two spines and four leaves
@@ -101,6 +101,7 @@ def test_a_spine_lost_inside_the_switches(site: FabricSite, figure: Figure) -> N
     assert stream.gap_ms <= 50 + NOISE_MS
 
 
+@pytest.mark.measures
 def test_a_link_cut_that_others_must_know_of(site: FabricSite, figure: Figure) -> None:
     """The spine has no other way down: the controller turns the other leaves away from it."""
     learned(site, "client", "c3")
@@ -170,6 +171,7 @@ def test_a_full_table_is_told_and_holds_nobody_else_up(site: FabricSite) -> None
     assert set(site.get(10, host="cli3")) == {"c3", "c7"}
 
 
+@pytest.mark.measures
 def test_a_slow_switch_holds_the_others_up_for_a_second_at_most(
     site: FabricSite, figure: Figure
 ) -> None:
@@ -177,11 +179,11 @@ def test_a_slow_switch_holds_the_others_up_for_a_second_at_most(
     site.add_service()
     site.add("c3")
     with site.slowed("leaf4", seconds=3):
-        began = time.monotonic()
+        began = had_s()
         body = {"address": site.container("c5").address, "port": 8080, "iface_id": "c5"}
         assert site.prewire.http.put("/v1/services/web/containers/c5", json=body).is_success
-        until(lambda: set(site.get(6)), lambda seen: seen == {"c3", "c5"}, "c5 is in use", 10)
-        took = time.monotonic() - began
+        until(lambda: set(site.get(6)), lambda seen: seen == {"c3", "c5"}, "c5 is in use", 60)
+        took = had_s() - began
     figure("seconds", took)
     assert took < 2.5
 
@@ -204,7 +206,7 @@ def test_two_switches_with_one_datapath_id(site: FabricSite) -> None:
     site.add_service()
     site.add("c7")
     with site.double_of("leaf4"):
-        told = until(lambda: site.switch("leaf4")["problem"], bool, "leaf4 has a problem", 15)
+        told = until(lambda: site.switch("leaf4")["problem"], bool, "leaf4 has a problem", 60)
         assert "same datapath id" in told or "another switch" in told
         assert set(site.get(10, host="cli4")) == {"c7"}
         assert set(site.get(10)) == {"c7"}

@@ -30,7 +30,7 @@ from tests.nib.released import make_released
 from tests.nib.writers import Writers
 from tests.waiting import until
 
-WAIT_S = 20
+WAIT_S = 60.0
 WEB = Service("web", "10.0.0.100", 80)
 API = Service("api", "10.0.0.101", 80)
 

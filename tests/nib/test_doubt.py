@@ -18,7 +18,7 @@ from nib.server import EmbeddedServer
 from tests.nib.wire import Wire
 from tests.waiting import until
 
-WAIT_S = 20
+WAIT_S = 60.0
 WEB = Service("web", "10.0.0.100", 80)
 API = Service("api", "10.0.0.101", 80)
 C1 = Container("web", "c1", "10.1.0.1", 80, "0a:00:00:00:00:01", iface_id="pod")

@@ -16,7 +16,7 @@ from nib.server import EmbeddedServer
 from nib.topology import Switch
 from tests.nib.conftest import OpenNib
 
-WAIT_S: Final = 20.0
+WAIT_S: Final = 60.0
 THERE: Final = Standing(connected=True)
 LOCKED: Final = Standing(connected=True, locked=True)
 WEB: Final = Service("web", "10.0.0.100", 80)

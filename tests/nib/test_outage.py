@@ -24,7 +24,7 @@ from nib.server import EmbeddedServer
 from nib.watch import Batch
 from tests.waiting import until
 
-WAIT_S = 10
+WAIT_S = 60.0
 WEB = Service("web", "10.0.0.100", 80)
 API = Service("api", "10.0.0.101", 80)
 

@@ -27,7 +27,7 @@ from nib.rows import packaged_schema, packaged_version, schema_path
 from nib.server import EmbeddedServer
 from tests.nib.released import Rows, make_database, make_released
 
-WAIT_S = 10
+WAIT_S = 60.0
 WEB = Service("web", "10.0.0.100", 80)
 
 

@@ -12,7 +12,7 @@ from nib.records import Audit
 from nib.topology import Switch
 from tests.nib.changes import put, service
 
-WAIT_S = 10
+WAIT_S = 60.0
 DPID = "00000000000000a1"
 
 

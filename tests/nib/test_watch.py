@@ -17,7 +17,7 @@ from nib.mirror import RowChange
 from nib.records import Global
 from nib.watch import Batch
 
-WAIT_S = 10
+WAIT_S = 60.0
 WEB = Service("web", "10.0.0.100", 80)
 C1 = Container("web", "c1", "10.1.0.1", 80, "0a:00:00:00:00:01", iface_id="pod")
 

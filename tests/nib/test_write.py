@@ -68,7 +68,7 @@ from nib.records import (
 from nib.topology import MAX_HOST_ADDRESSES, Host, Link, Port, Switch
 from tests.nib.changes import put, service
 
-WAIT_S = 10
+WAIT_S = 60.0
 MAC = "0a:00:00:00:00:01"
 DPID = "00000000000000a1"
 PEER = "00000000000000b2"

@@ -15,7 +15,7 @@ from nib.errors import NibError
 from nib.intent import Service
 from tests.waiting import until
 
-_ANSWER_S: Final = 30.0
+_ANSWER_S: Final = 60.0
 
 
 class Writers:

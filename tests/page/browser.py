@@ -74,7 +74,7 @@ class Browser:
         """The first of these, as soon as there is one."""
         return until(lambda: self.all(selector), bool, f"there is {selector}")[0]
 
-    def await_text(self, wanted: str, selector: str = "main", timeout_s: float = 15.0) -> str:
+    def await_text(self, wanted: str, selector: str = "main", timeout_s: float = 60.0) -> str:
         """Text that is there, or comes."""
         return until(
             lambda: self.read(selector), lambda seen: wanted in seen, f"{wanted!r}", timeout_s

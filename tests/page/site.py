@@ -41,7 +41,7 @@ _QUANTILES: Final = (0.5, 0.9, 0.99)
 _SPREAD: Final = (1.0, 1.22, 1.48)
 _PAST: Final = 90
 _AHEAD: Final = 30
-_WAIT_S: Final = 30.0
+_WAIT_S: Final = 60.0
 
 
 @dataclass(slots=True)

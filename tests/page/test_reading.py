@@ -76,14 +76,14 @@ def test_an_outage_is_said_and_what_changed_meanwhile_is_shown(page: Browser, si
     page.go("#/services")
     page.await_text("web-api")
     site.stop_api()
-    notice = page.await_text("What is shown is as of", ".notice.bad", timeout_s=10)
+    notice = page.await_text("What is shown is as of", ".notice.bad", timeout_s=60)
     assert "Try now" in notice
     assert page.text(".live") == "Offline"
     assert "web-api" in page.read(), "what was known stays"
     site.write(Service("born-meanwhile", "10.99.0.7", 80))
     site.start_api()
     page.one(".notice button").click()
-    page.await_text("born-meanwhile", timeout_s=20)
+    page.await_text("born-meanwhile", timeout_s=60)
     until(lambda: page.text(".live"), lambda text: text == "Live", "it is live again")
     assert page.all(".notice.bad") == []
     page.complaints()
@@ -94,7 +94,7 @@ def test_counters_that_are_away_are_said(page: Browser, site: Site) -> None:
     until(page.read, lambda text: "/s " in text, "rates are shown")
     site.counters.away = True
     try:
-        seen = page.await_text("Rates are as of", ".notice.warn", timeout_s=10)
+        seen = page.await_text("Rates are as of", ".notice.warn", timeout_s=60)
     finally:
         site.counters.away = False
     assert "503" in seen

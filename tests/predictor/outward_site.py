@@ -30,7 +30,7 @@ from tests.places import short_directory
 from tests.waiting import until
 
 SERVICE: Final = "shop"
-WAIT_S: Final = 10.0
+WAIT_S: Final = 60.0
 _CLEARED: Final = (
     *(PrewarmRequest, RatePlan, ContainerPlan, Policy),
     *(Dependency, Predictor, Shard, Health, Scaling, Container, Service),

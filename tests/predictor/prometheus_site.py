@@ -60,7 +60,7 @@ def prometheus(
             stderr=log,
         )
     try:
-        until(lambda: answers(f"{url}/-/ready"), bool, "Prometheus is ready", 30)
+        until(lambda: answers(f"{url}/-/ready"), bool, "Prometheus is ready", 60)
         yield Running(url, process)
     finally:
         process.kill()

@@ -23,8 +23,8 @@ from tests.predictor.process_site import Page, Running, page_server, predictor
 from tests.waiting import until
 
 # Beside other tests; alone a predictor takes over within 6 s, and ends within 3.
-TAKEOVER_S: Final = 20.0
-ENDS_S: Final = 15.0
+TAKEOVER_S: Final = 60.0
+ENDS_S: Final = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_load_gives_plans_and_requests_which_go_on_after_a_crash(
             assert request.missing == request.containers >= 5
             page.start_again()
             before = written(tmp_path)
-            until(lambda: written(tmp_path), lambda now: now != before, "history is written", 20)
+            until(lambda: written(tmp_path), lambda now: now != before, "history is written", 60)
             lowest = plan_of(nib)
             assert lowest is not None
             assert lowest.containers >= 5, "counters that begin again are no load, and no end of it"
@@ -124,11 +124,11 @@ def test_plans_stay_and_are_marked_stale_while_there_are_no_metrics(
                 lambda now, enough=enough: now >= enough,  # type: ignore[misc]
                 f"a page that is {how}",
             )
-        until(look, lambda plan: plan is not None and plan.stale, "the plan is stale", 25)
+        until(look, lambda plan: plan is not None and plan.stale, "the plan is stale", 60)
         assert min(seen) >= held.containers
         page.how = "live"
         page.ended.set()
-        until(look, lambda plan: is_planned(plan, 5), "metrics are there again", 25)
+        until(look, lambda plan: is_planned(plan, 5), "metrics are there again", 60)
 
 
 def test_predictors_share_the_services_and_take_over_from_one_that_is_gone(
@@ -267,7 +267,7 @@ def test_a_fresh_predictor_without_metrics_lets_run_what_runs(
         assert plan.stale
         until(lambda: children(running), lambda count: count == 2, "those that there are run")
         reads = page.reads
-        until(lambda: page.reads, lambda now: now >= reads + 1, "nothing is heard once more", 25)
+        until(lambda: page.reads, lambda now: now >= reads + 1, "nothing is heard once more", 60)
         assert children(running) == 2
         page.how = "live"
-        until(lambda: children(running), lambda count: count == 0, "there is no load: none", 25)
+        until(lambda: children(running), lambda count: count == 0, "there is no load: none", 60)

@@ -108,7 +108,7 @@ class Controlled:
             names = {each.number: each.id for each in view.containers_of("web")}
         return {names[number]: count for number, count in held.items() if number in names}
 
-    def await_shares(self, timeout_s: float = 15.0, **wanted: int) -> None:
+    def await_shares(self, timeout_s: float = 60.0, **wanted: int) -> None:
         """Return when the switch has these slots."""
         until(self.shares, lambda seen: seen == wanted, f"shares are {wanted}", timeout_s)
 

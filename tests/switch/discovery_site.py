@@ -78,7 +78,7 @@ class DiscoverySite:
         """Commit a change."""
         self.nib.write(change).result(60)
 
-    def await_links(self, *cables: tuple[str, str], timeout_s: float = 15.0) -> float:
+    def await_links(self, *cables: tuple[str, str], timeout_s: float = 60.0) -> float:
         """Return when the database has exactly these links; the seconds it took."""
         began, wanted = time.monotonic(), links_between(*cables)
         what = f"links are {cables}"

@@ -19,7 +19,7 @@ from tests.ovs import PrivateOvs
 from tests.switch_model import messages
 
 _HEADER: Final = 8
-_TIMEOUT_S: Final = 15.0
+_TIMEOUT_S: Final = 60.0
 _PROTOCOL: Final = ofproto_protocol.ProtocolDesc(version=ofproto.OFP_VERSION)
 _parse: Final = importlib.import_module(f"{framework.NAME}.ofproto.ofproto_parser")
 

@@ -278,7 +278,7 @@ class Site:
             return found if isinstance(found, int) and found > 0 else None
 
         name, mac = outer_name(DPID), mac_of(DPID)
-        found = until(number, bool, f"the health port is there; {log}", 20) or 0
+        found = until(number, bool, f"the health port is there; {log}", 60) or 0
         row = Port(DPID, name, found, mac, f"prewire-health-{DPID}", mac, up=True)
         self.write(lambda draft: draft.put(row))
         self.program()

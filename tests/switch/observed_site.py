@@ -90,7 +90,7 @@ def observed() -> Iterator[Observed]:
         folder.mkdir()
         url = stack.enter_context(prometheus(folder, _scraping(here.settings), EXEMPLARS)).url
         http = stack.enter_context(httpx.Client(base_url=here.settings.api_url, timeout=60))
-        until(lambda: answers(http), bool, f"the REST server answers; see {logs['api']}", 30)
+        until(lambda: answers(http), bool, f"the REST server answers; see {logs['api']}", 60)
         asked = stack.enter_context(httpx.Client(base_url=url, timeout=60))
         site = Observed(here, http, asked, logs)
         stack.enter_context(_connecting(site))

@@ -143,7 +143,7 @@ def pages_of_others() -> int:
 
 def await_pages_of_others(pages: int) -> None:
     """Return when there are so many; others may be starting just now."""
-    until(pages_of_others, lambda seen: seen == pages, f"{pages} huge pages are not ours", 5)
+    until(pages_of_others, lambda seen: seen == pages, f"{pages} huge pages are not ours", 60)
 
 
 def test_more_memory_than_there_is_is_not_even_tried() -> None:

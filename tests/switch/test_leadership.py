@@ -26,7 +26,7 @@ from tests.switch.controllers import (
 from tests.switch.generation import asked_for_master
 from tests.waiting import until
 
-TAKEN_OVER_S = 15.0  # beside other tests; alone it is 3 s, in tests/fabric
+TAKEN_OVER_S = 60.0  # beside other tests; alone it is 3 s, in tests/fabric
 MESSAGES = "prewire_switch_rule_messages_total"
 
 
@@ -167,6 +167,6 @@ def test_a_role_that_another_controller_took_is_taken_back() -> None:
 
         assert asked_for_master(here.ovs, BRIDGE, 40) == "granted"
         nib.when(lambda view: is_led_by("one")(view) and view.need(Leader, ()).epoch == 41).result(
-            20
+            60
         )
         assert asked_for_master(here.ovs, BRIDGE, 40) == "refused as stale"

@@ -31,7 +31,7 @@ from tests.switch.punt_site import Host, Site
 from tests.waiting import until
 
 POLICIES: Final = 1000
-_TOOK_S: Final = 15.0  # on a machine that does other things too; `benchmarks meters` measures it
+_TOOK_S: Final = 60.0  # on a machine that does other things too; `benchmarks meters` measures it
 
 
 def services(count: int, ports: Sequence[str]) -> list[Record]:

@@ -100,7 +100,7 @@ def test_a_container_that_matters_has_a_row_from_the_first_and_a_fresh_one(here:
             with here.nib.view() as view:
                 return view.need(Connections, ("capped", "b", DPID)).at_ms
 
-        until(at_ms, lambda seen: seen > first, "it is written again", 3)
+        until(at_ms, lambda seen: seen > first, "it is written again", 60)
 
 
 OTHER = f"{2:016x}"
@@ -139,7 +139,7 @@ def test_each_switch_counts_the_connections_that_enter_there(here: Site, client:
     with here.agent():
         client.say(*["open"] * 3)
         connect_through_the_other(here, number, range(1000, 1002))
-        until(lambda: here.open("one"), lambda seen: seen == 5, "all are counted", 20)
+        until(lambda: here.open("one"), lambda seen: seen == 5, "all are counted", 60)
         with here.nib.view() as view:
             rows = {row.switch: row.open for row in view.connections_of("web", "one")}
         assert rows == {DPID: 3, OTHER: 2}

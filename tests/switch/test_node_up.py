@@ -93,7 +93,7 @@ class Whole:
             lambda: [len(each["ports"]) for each in self.call("GET", "/switches")["items"]],
             lambda seen: seen and seen[0] >= len(self.hosts),
             f"the switch is known; see {self.log}",
-            30,
+            60,
         )
 
     def state(self, name: str) -> str:
@@ -107,6 +107,7 @@ def whole() -> Iterator[Whole]:
 
 
 @pytest.mark.alone
+@pytest.mark.measures
 def test_a_killed_container_gets_no_new_connection_after_a_second(whole: Whole) -> None:
     whole.await_switch()
     servers: dict[str, Server] = {}
@@ -123,7 +124,7 @@ def test_a_killed_container_gets_no_new_connection_after_a_second(whole: Whole) 
                 lambda name=name: whole.state(name),  # type: ignore[misc]
                 lambda seen: seen == "ready",
                 f"{name} is ready; {whole.log}",
-                20,
+                60,
             )
         client = whole.hosts["client"].popen("python3", "-c", CLIENT_CODE, VIP)
         stack.callback(client.communicate)

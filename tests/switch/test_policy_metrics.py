@@ -117,7 +117,7 @@ def test_counters_outlive_the_switch(site: Site) -> None:
         lambda: site.here.ovs.ofctl("dump-flows", BRIDGE, "table=75"),
         lambda text: "meter:" in text,
         "the switch is programmed again",
-        30,
+        60,
     )
     site.here.await_switch()
     site.send(40)

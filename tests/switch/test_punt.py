@@ -26,7 +26,7 @@ from nib.intent import Container, Service
 from nib.observed import Connections, Demand
 from nib.topology import Switch
 from tests.switch.punt_site import DPID, VIP, VIP6, Host, Site
-from tests.waiting import until
+from tests.waiting import had_s, until
 
 pytestmark = pytest.mark.root
 
@@ -82,10 +82,10 @@ def punted(site: Site, reason: str) -> float:
 def test_a_service_without_containers_refuses_at_once(site: Site, client: Host, vip: str) -> None:
     service = Service("web", vip, 80)
     site.put(service)
-    begun = time.monotonic()
+    begun = had_s()
     with client.tcp(ipv6=":" in vip) as one, pytest.raises(ConnectionRefusedError):
         one.connect((vip, 80))
-    assert time.monotonic() - begun < 1, "a repeated SYN comes after a second"
+    assert had_s() - begun < 1, "a repeated SYN comes after a second"
     site.nib.when(lambda view: view.get(Demand, "web") is not None).result(60)
     listening = site.hosts[1].listen(PORT, ipv6=":" in vip)
     with listening, client.tcp(ipv6=":" in vip) as two:
@@ -472,10 +472,10 @@ def test_a_flood_keeps_nobody_from_changing_services(site: Site, client: Host) -
     with client.raw() as wire, site.hosts[1].listen(PORT):
         for frame in frames * 4:
             wire.send(frame)
-        begun = time.monotonic()
+        begun = had_s()
         db = Service("db", VIP, 90)
         site.put(site.container(db, site.hosts[1], PORT))
-        assert time.monotonic() - begun < 2
+        assert had_s() - begun < 2
         with client.tcp() as one:
             one.connect((VIP, 90))
     assert site.metric("prewire_held_packets") == 256

@@ -14,7 +14,7 @@ import pytest
 from nib.database import Nib
 from nib.observed import Report
 from tests.switch.rest_server import RestServer, problem, serving
-from tests.waiting import until
+from tests.waiting import had_s, until
 
 WEB = "/v1/services/web"
 BUSY = "/v1/services/busy"
@@ -138,9 +138,9 @@ def test_ten_thousand_reports_at_once(server: RestServer) -> None:
         answers = [pool.submit(post, server, *batch) for batch in batches]
         slowest = 0.0
         while not all(answer.done() for answer in answers):
-            asked = time.monotonic()
+            asked = had_s()
             assert other.get(WEB).status_code == 200
-            slowest = max(slowest, time.monotonic() - asked)
+            slowest = max(slowest, had_s() - asked)
     assert sum(answer.result().json()["accepted"] for answer in answers) == FLOOD
     assert slowest < 5.0, f"another request took {slowest:.3f} s"
     with Nib(server.settings.nib_remote, "test") as nib:
