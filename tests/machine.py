@@ -13,10 +13,12 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, Self
+
+_NAMED_NETWORKS: Final = "/run/netns"  # of ip-netns(8)
 
 # Where a machine keeps what must be its own: empty at first.
 _OWN: Final = (
@@ -26,12 +28,23 @@ _OWN: Final = (
     "/var/lib/prewire",
     "/var/log/openvswitch",
     "/run/openvswitch",
-    "/run/netns",
+    _NAMED_NETWORKS,
     "/tmp/tour",  # noqa: S108 - its own, too: mounted there
 )
 _BEGIN: Final = "ip link set lo up && echo up && read -r"  # ends with the pipe's other end
 _SETUP: Final = 'for each in "$@"; do mount -t tmpfs own "$each" || exit 1; done; '
 _TOOLS: Final = os.pathsep.join((str(Path(sys.executable).parent), "/usr/sbin", "/sbin"))
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Machines of other processes wait: folders neither come nor go meanwhile."""
+    folder = os.open("/run", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 class Machine:
@@ -45,12 +58,13 @@ class Machine:
         self._held: list[int] = []
 
     def __enter__(self) -> Self:
-        self._made = [path for each in _OWN if not (path := Path(each)).exists()]
-        for path in self._made:
-            path.mkdir(parents=True)
-        self._held = [os.open(each, os.O_RDONLY | os.O_DIRECTORY) for each in _OWN]
-        for each in self._held:
-            fcntl.flock(each, fcntl.LOCK_SH)
+        with _one_at_a_time():
+            self._made = [path for each in _OWN if not (path := Path(each)).exists()]
+            for path in self._made:
+                path.mkdir(parents=True, exist_ok=True)
+            self._held = [os.open(each, os.O_RDONLY | os.O_DIRECTORY) for each in _OWN]
+            for each in self._held:
+                fcntl.flock(each, fcntl.LOCK_SH)
         unshare = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
         self._first = subprocess.Popen(
             [*unshare, "--propagation=private", "bash", "-c", _SETUP + _BEGIN, "machine", *_OWN],
@@ -77,15 +91,18 @@ class Machine:
         for process in self._started:
             process.wait()
         self._started = []
-        for path in self._made:
-            self._take_back(path)
-        for each in self._held:
-            os.close(each)
+        with _one_at_a_time():
+            for path in self._made:
+                self._take_back(path)
+            for each in self._held:
+                os.close(each)
         self._made, self._held = [], []
 
     def _take_back(self, path: Path) -> None:
         """Remove a folder that was made to mount on, unless another machine has it, too: removing
         it would take the mount away from that one."""
+        if str(path) == _NAMED_NETWORKS:
+            return  # `ip netns add` of anybody would fail if it went in the middle of it
         with suppress(OSError):  # somebody has it, or put something into it
             fcntl.flock(self._held[_OWN.index(str(path))], fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.rmdir()
