@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -21,10 +20,10 @@ import numpy as np
 
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, Row, Target
+from benchmarks.traces import TRACES, traces
 from predictor.replay.rates import RatePoint, RatesResult, run
 from predictor.series.window import Window
 
-TRACES: Final = "PREWIRE_TRACES"
 STEP_S: Final = 300.0
 VIOLATIONS: Final = 0.012
 WORST: Final = 0.03
@@ -70,11 +69,6 @@ def abilene(directory: Path) -> Window:
     except OSError as error:
         raise BenchmarkFailed(f"no traces in {directory}: {error}; set {TRACES}") from error
     return Window(names, STEP_S, round(values.shape[1] * STEP_S * 1000), values)
-
-
-def traces() -> Path:
-    """Where the traces are."""
-    return Path(os.environ.get(TRACES, "../shared/data"))
 
 
 def draw(result: RatesResult, file: Path) -> None:

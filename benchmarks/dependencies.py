@@ -13,7 +13,6 @@ import argparse
 import csv
 import gzip
 import json
-import os
 import sys
 import time
 from collections.abc import Collection, Iterable
@@ -25,6 +24,7 @@ import numpy as np
 
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, Row, Target
+from benchmarks.traces import TRACES, traces
 from nib.plans import Dependency
 from predictor.dependencies.boost import boost
 from predictor.dependencies.discover import among_all, surprises
@@ -32,7 +32,6 @@ from predictor.dependencies.learner import Learner, discover
 from predictor.series.synthetic import site
 from predictor.series.window import Floats, Window
 
-TRACES: Final = "PREWIRE_TRACES"
 CHAINS: Final = 20
 MANY_CHAINS: Final = 100
 STEPS: Final = 900
@@ -47,6 +46,11 @@ Pair: TypeAlias = tuple[str, str]
 def measure(rounds: int | None, seconds: int | None) -> Outcome:
     """All of it; neither rounds nor seconds have a meaning here."""
     del rounds, seconds
+    return outcome(traces())
+
+
+def outcome(directory: Path) -> Outcome:
+    """As rows and targets. BenchmarkFailed where PetShop's traces are not in this directory."""
     rows: dict[str, Row] = {}
     made = site(CHAINS, _SEED, STEPS)
     links = {(link.parent, link.child) for link in made.links}
@@ -54,7 +58,7 @@ def measure(rounds: int | None, seconds: int | None) -> Outcome:
     rows[f"{name}, who talks known"] = _row(made.window, made.talks, links, LAGS)
     rows[f"{name}, unknown"] = _row(made.window, None, links, LAGS)
     for load in ("high", "low"):
-        window, calls = _petshop(_traces(), load)
+        window, calls = _petshop(directory, load)
         rows |= _of_petshop(f"PetShop, {load}", window, calls)
     gated = rows[f"{name}, who talks known"]
     correlating_s, stepping_s, boosting_s = _costs()
@@ -148,15 +152,15 @@ def _costs() -> tuple[float, float, float]:
     return correlated - start, stepped - correlated, time.process_time() - before
 
 
-def _petshop(traces: Path, load: str) -> tuple[Window, set[Pair]]:
+def _petshop(directory: Path, load: str) -> tuple[Window, set[Pair]]:
     """Requests of its parts, and which call which; parts are numbered in their order."""
     try:
-        with gzip.open(traces / "petshop" / f"{load}_traffic_requests.csv.gz", "rt") as file:
+        with gzip.open(directory / "petshop" / f"{load}_traffic_requests.csv.gz", "rt") as file:
             heads, *lines = csv.reader(file)
-        with (traces / "petshop" / f"{load}_traffic_graph.csv").open() as file:
+        with (directory / "petshop" / f"{load}_traffic_graph.csv").open() as file:
             targets, *sources = csv.reader(file)
     except OSError as error:
-        raise BenchmarkFailed(f"no PetShop traces in {traces}: {error.strerror}") from error
+        raise BenchmarkFailed(f"no traces in {directory}: {error}; set {TRACES}") from error
     names = {head.partition("|")[0]: f"part-{i}" for i, head in enumerate(heads[1:])}
     calls = {
         (names[source], names[target])
@@ -195,26 +199,20 @@ def _others(window: Window, calls: set[Pair]) -> set[Pair]:
     return found
 
 
-def _traces() -> Path:
-    return Path(os.environ.get(TRACES, "../shared/data"))
-
-
 def main() -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dependencies", description=__doc__)
-    parser.add_argument("traces", nargs="?", help=f"directory of traces; default: ${TRACES}")
+    parser.add_argument("traces", nargs="?", type=Path, help=f"directory; default: ${TRACES}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
     options = parser.parse_args()
-    if options.traces:
-        os.environ[TRACES] = options.traces
     try:
-        outcome = measure(None, None)
+        found = outcome(options.traces or traces())
     except BenchmarkFailed as error:
         print(f"benchmarks.dependencies: {error}", file=sys.stderr)
         return 1
-    print(outcome.as_table())
+    print(found.as_table())
     if options.json:
-        options.json.write_text(json.dumps(outcome.as_json(), indent=2) + "\n")
+        options.json.write_text(json.dumps(found.as_json(), indent=2) + "\n")
     return 0
 
 

@@ -13,20 +13,18 @@ import argparse
 import csv
 import gzip
 import json
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, Row, Target
+from benchmarks.traces import TRACES, traces
 from predictor.replay.long_tail import OURS, REFERENCE, LongTailResult, TailPoint, run
 from predictor.series.window import Floats, Window
-
-TRACES: Final = "PREWIRE_TRACES"
 
 
 def measure(rounds: int | None, seconds: int | None) -> Outcome:
@@ -62,11 +60,6 @@ def azure(directory: Path) -> tuple[Window, Floats]:
     except OSError as error:
         raise BenchmarkFailed(f"no traces in {directory}: {error}; set {TRACES}") from error
     return Window(tuple(names), 60.0, 86_400_000, np.array(counts)), np.array(weights)
-
-
-def traces() -> Path:
-    """Where the traces are."""
-    return Path(os.environ.get(TRACES, "../shared/data"))
 
 
 def draw(result: LongTailResult, file: Path) -> None:

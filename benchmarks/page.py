@@ -46,7 +46,7 @@ def measure(rounds: int | None, seconds: int | None) -> Outcome:
         for view in _VIEWS:
             window.go(f"#/{view}")
             until(lambda: window.all("main h1"), bool, "the view is there")
-            _rest(1)
+            time.sleep(1)  # what a view asks for comes meanwhile
         loaded = float(window.run(_LOADED))
         heap = heaps_mib(window, seconds or SECONDS)
     third = max(1, len(heap) // 3)
@@ -87,10 +87,6 @@ def heaps_mib(window: Browser, seconds: int) -> list[float]:
     for second in range(seconds):
         if second % 5 == 0:
             window.go(f"#/{_VIEWS[second // 5 % len(_VIEWS)]}")
-        _rest(1)
+        time.sleep(1)
         found.append(window.heap_bytes() / 2**20)
     return found
-
-
-def _rest(seconds: float) -> None:
-    time.sleep(seconds)

@@ -1,7 +1,7 @@
 """A predictor's engine under so many services, without network: what each part costs, as JSON.
 
-Run in a process of its own, `python -m benchmarks.predictor_cost_site SERVICES`: its memory is then
-the predictor's. Pages are made up; rows are those of a mirror.
+Run in a process of its own, `python -m benchmarks.predictor_cost_site SERVICES TICKS light|global`:
+its memory is then the predictor's. Pages are made up; rows are those of a mirror.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.replays import arrivals, command, least_queued, rows, traces
+from benchmarks.replays import arrivals, command, least_queued, rows
 from benchmarks.report import Outcome, Target
+from benchmarks.traces import traces
 from predictor.replay.pool import pool
 from predictor.replay.replay import run, workloads_of_arrivals
 from predictor.replay.results import Report

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.replays import busiest, command, least_queued, rows, traces, usual
+from benchmarks.replays import busiest, command, least_queued, rows, usual
 from benchmarks.report import Outcome, Row, Target
+from benchmarks.traces import traces
 from predictor.replay.pool import Pool, pool
 from predictor.replay.replay import run, workloads_of_counts
 from predictor.replay.results import Report

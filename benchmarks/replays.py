@@ -6,7 +6,6 @@ import argparse
 import csv
 import gzip
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,17 +15,12 @@ import numpy as np
 
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, Row
+from benchmarks.traces import TRACES, traces
 from predictor.replay.plots import pareto_plot
 from predictor.replay.results import Point, Report
 from predictor.series.window import Floats, Window
 
-TRACES: Final = "PREWIRE_TRACES"
 DAY_MS: Final = 86_400_000
-
-
-def traces() -> Path:
-    """Where the traces are."""
-    return Path(os.environ.get(TRACES, "../shared/data"))
 
 
 def arrivals(directory: Path) -> Floats:

@@ -25,7 +25,7 @@ _MEANS: Final = (3, 5, 10, 20, 30, 60, 120, 240, 720)
 _EXTREMES: Final = (5, 10, 30, 60, 240)
 _LAGS: Final = (5, 10, 15, 20, 30, 60, 1440)
 _PHASES: Final = (5, 15, 60)
-_CAP: Final = 50.0  # in scales; a forecast is read back within it
+CAP: Final = 50.0  # in scales; a forecast is read back within it
 
 
 def features(window: Window, horizons: Sequence[int]) -> tuple[Floats, Floats]:
@@ -37,7 +37,7 @@ def features(window: Window, horizons: Sequence[int]) -> tuple[Floats, Floats]:
     known = filled(recent.values)
     scale = scales(known)
     values = np.nan_to_num(known)
-    scaled = np.minimum(values / np.where(scale > 0, scale, 1.0)[:, None], _CAP)
+    scaled = np.minimum(values / np.where(scale > 0, scale, 1.0)[:, None], CAP)
     shared = _shared(scaled, scale)
     period, error = picked(scaled)
     shared = np.column_stack([shared, period, error])

@@ -112,11 +112,6 @@ class Forecaster:
             _chosen(tuple(made), weights, short),
         )
 
-    def replay(self, window: Window, steps: int) -> None:
-        """Learn from the window's last steps as if they came one by one: a start with history."""
-        for back in range(min(steps, window.steps - 1), 0, -1):
-            self.step(window.before(back))
-
     def _mixed(self, made: dict[str, Floats], weights: Floats) -> Floats:
         nearest = _nearest(self.horizons, self.pool.anchors)
         mixed = np.zeros((len(self.names), len(self.horizons), len(self.quantiles)))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from predictor.models.contract import check_request, monotone
-from predictor.models.features import features
+from predictor.models.features import CAP, features
 from predictor.series.window import Floats, Window
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 NAME: Final = "global"
 ROWS: Final = 60_000
 ROUNDS: Final = 100
-_CAP: Final = 50.0
 _ORIGINS: Final = 120  # moments that training looks back from, for each window
 _CHUNK: Final = 250  # series at a time: bounds memory
 _FEWEST: Final = 30  # steps that a window must have to be learned from
@@ -66,7 +65,6 @@ class GlobalModel:
     quantiles: tuple[float, ...]
     texts: tuple[str, ...]
     trees: tuple[lightgbm.Booster, ...] = field(repr=False)
-    threads: int = 1
 
     @property
     def name(self) -> str:
@@ -92,8 +90,8 @@ class GlobalModel:
         rows = x.reshape(-1, x.shape[2])
         own = np.empty((len(rows), len(self.quantiles)))
         for place, each in enumerate(self.trees):
-            own[:, place] = each.predict(rows, num_threads=self.threads)
-        own = np.clip(own, 0.0, _CAP)
+            own[:, place] = each.predict(rows, num_threads=1)
+        own = np.clip(own, 0.0, CAP)
         answer = monotone(_between(monotone(own), self.quantiles, quantiles))
         return answer.reshape(len(x), len(horizons), -1) * scale[:, None, None]
 
@@ -182,7 +180,7 @@ def _of_window(
         came = window.values[chosen][:, origin - 1 + wanted]
         sound = np.isfinite(came) & (came >= 0) & (scale > 0)[:, None]
         y = came / np.where(scale > 0, scale, 1.0)[:, None]
-        found.append((x[sound], np.minimum(y[sound], _CAP)))
+        found.append((x[sound], np.minimum(y[sound], CAP)))
     return found
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from predictor.models import cleaning
 from predictor.models.lead_cycle import Cycles
 from predictor.models.lead_habit import Habits
 from predictor.models.lead_level import filled, level_quantile
@@ -86,7 +87,7 @@ class LeadModel:
         steps = np.clip(np.nan_to_num(steps, nan=1.0), 1, MAX_LEAD_STEPS).astype(np.int64)
         wanted = np.clip(np.nan_to_num(np.broadcast_to(quantile, n), nan=0.99), 0.5, 0.9999)
         self._learn(window, history, steps, wanted)
-        recent = clean(window.values[:, -RECENT_STEPS:])
+        recent = cleaning.known(window.values[:, -RECENT_STEPS:])
         level, now = level_quantile(recent, steps, wanted)
         level = self._within_cycle(level, now, window)
         views = np.stack(
@@ -137,16 +138,10 @@ class LeadModel:
         else:
             past = history(tuple(self._names[i] for i in rows))
             values, end_ms = past.values, past.end_ms
-        known = filled(clean(values[:, -HISTORY_STEPS:]))
+        known = filled(cleaning.known(values[:, -HISTORY_STEPS:]))
         self._most[rows] = known.max(axis=1, initial=0.0)
         self._cycles.learn(rows, known, end_ms, quantile[rows])
         self._habits.learn(rows, known, steps[rows], quantile[rows])
-
-
-def clean(values: Floats) -> Floats:
-    """Negative or infinite demand is unknown."""
-    good = np.isfinite(values) & (values >= 0)
-    return values if good.all() else np.where(good, values, np.nan)
 
 
 def taken(values: Floats, source: NDArray[np.int64], default: float) -> Floats:

@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 
-from predictor.models.losses import pinball
 from predictor.series.window import Floats
 
 _ROUNDING: Final = 1e-6  # of a forecast kept in single precision
@@ -26,11 +25,9 @@ class Outcomes:
     load: float = 0.0
     error: float = 0.0
     covered: Floats = field(init=False)
-    loss: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         self.covered = np.zeros(len(self.quantiles))
-        self.loss = np.zeros(len(self.quantiles))
 
     def fade(self) -> None:
         """A step has passed."""
@@ -38,7 +35,6 @@ class Outcomes:
         self.load *= MEMORY
         self.error *= MEMORY
         self.covered *= MEMORY
-        self.loss *= MEMORY
 
     def update(self, told: Floats, actual: Floats) -> None:
         """told[i, q] was the forecast of actual[i], which may be NaN."""
@@ -49,7 +45,6 @@ class Outcomes:
         self.load += float(actual.sum())
         self.error += float(np.abs(actual - told[:, middle]).sum())
         self.covered += (actual[:, None] <= told * (1 + _ROUNDING)).sum(axis=0)
-        self.loss += pinball(actual, told, self.quantiles).sum(axis=0)
 
     @property
     def wape(self) -> float:
@@ -59,13 +54,6 @@ class Outcomes:
     @property
     def coverage(self) -> dict[float, float]:
         """Of each quantile: the share of loads that were not above it."""
-        return self._over(self.covered, self.count)
-
-    @property
-    def scaled_pinball(self) -> dict[float, float]:
-        """Of each quantile: its pinball loss over the load."""
-        return self._over(self.loss, self.load)
-
-    def _over(self, sums: Floats, whole: float) -> dict[float, float]:
-        shares = sums / whole if whole > 0 else np.full(len(sums), np.nan)
+        with np.errstate(invalid="ignore"):
+            shares = self.covered / self.count
         return {level: float(each) for level, each in zip(self.quantiles, shares, strict=True)}

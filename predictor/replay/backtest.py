@@ -179,7 +179,10 @@ class _Walk:
         part = Window(names, self._window.step_s, self._window.end_ms, values)
         for origin in origins:
             past = part.before(part.steps - origin)
-            self._score(scores, model, past, origin, rows)
+            started = time.process_time()
+            made = bounded(model.forecast(past, self._horizons, self._quantiles), past)
+            scores.seconds += time.process_time() - started
+            scores.add(made, self._actual(origin)[rows])
         self._scores[model.name] = scores
 
     def result(self, skipped: dict[str, str]) -> BacktestResult:
@@ -195,14 +198,6 @@ class _Walk:
             skipped,
             tuple(self._notes),
         )
-
-    def _score(
-        self, scores: Scores, model: Model, past: Window, origin: int, rows: Any = slice(None)
-    ) -> None:
-        started = time.process_time()
-        made = bounded(model.forecast(past, self._horizons, self._quantiles), past)
-        scores.seconds += time.process_time() - started
-        scores.add(made, self._actual(origin)[rows])
 
     def _none(self) -> Scores:
         return Scores.none(len(self._window.names), len(self._horizons), self._quantiles)

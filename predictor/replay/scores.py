@@ -68,7 +68,7 @@ class Scores:
         """JSON-able. Shares, but ms_per_series: milliseconds a forecast of one series took."""
         top = self.quantiles.index(0.95)
         coverage = self.covered.sum(axis=0) / max(self.count.sum(), 1)
-        ties = self.below.sum(axis=0) / max(self.count.sum(), 1)
+        below = self.below.sum(axis=0) / max(self.count.sum(), 1)
         origins = self.count.max(initial=0.0)
         return {
             "wape_h1": _share(self.error[:, 0].sum(), self.load[:, 0].sum()),
@@ -82,7 +82,7 @@ class Scores:
             },
             "coverage_below": {
                 f"{level:g}": round(float(each), 4)
-                for level, each in zip(self.quantiles, ties, strict=True)
+                for level, each in zip(self.quantiles, below, strict=True)
             },
             "coverage_error_95": round(abs(float(coverage[top]) - 0.95), 4),
             "ms_per_series": _share(1000 * self.seconds, origins * len(self.load), 5),

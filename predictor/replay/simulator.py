@@ -158,10 +158,8 @@ class _Replay:
 
     def _arrive(self, now: float) -> None:
         """Containers that were started become ready."""
-        for i, times in enumerate(self._starting):
-            while times and times[0] <= now:
-                times.pop(0)
-                self._ready[i] += 1
+        for i in range(len(self._starting)):
+            self._arrive_of(i, now)
 
     def _view(self, step: int, now: float) -> View:
         late = round(self._setting.late_s / self._setting.step_s)
@@ -188,13 +186,13 @@ class _Replay:
             times, more = self._starting[i], int(wanted[i] - total[i])
             if more > 0:
                 times.extend([now + self._setting.lead_s] * more)
-                self._arrive_at_once(int(i), now)
+                self._arrive_of(int(i), now)
                 continue
             unready = min(-more, len(times))
             del times[len(times) - unready :]
             self._ready[i] -= -more - unready
 
-    def _arrive_at_once(self, i: int, now: float) -> None:
+    def _arrive_of(self, i: int, now: float) -> None:
         times = self._starting[i]
         while times and times[0] <= now:
             times.pop(0)

@@ -85,11 +85,12 @@ class History:
         def write() -> None:
             oldest = self._file.begin(kind, _MINUTE_MS)
             steps = window.steps if oldest is None else min(window.steps, oldest - first)
-            for begin in range(0, steps, _WRITTEN):
-                end = min(begin + _WRITTEN, steps)
-                end_ms = (first + end) * _MINUTE_MS
-                part = replace(window, end_ms=end_ms, values=window.values[:, begin:end])
-                self._file.write(kind, part, now_ms)
+            with self._file.transaction():
+                for begin in range(0, steps, _WRITTEN):
+                    end = min(begin + _WRITTEN, steps)
+                    end_ms = (first + end) * _MINUTE_MS
+                    part = replace(window, end_ms=end_ms, values=window.values[:, begin:end])
+                    self._file.write(kind, part, now_ms)
 
         self._guarded(write, None)
 
@@ -161,17 +162,29 @@ class History:
             return act()
         except HistoryCorrupt as error:
             self._file.close()
-            self._file = self._begun_again(error)
+            try:
+                self._file = self._begun_again(error)
+            except HistoryError as failed:
+                LOG.error("history is not kept: %s", failed)
         except HistoryError as error:
             LOG.error("history is not kept: %s", error)
         return otherwise
 
     def _begun_again(self, error: Exception) -> HistoryFile:
-        """A new file; the damaged one is set aside, in place of one that was before."""
+        """A new file; the damaged one is set aside, in place of one that was before.
+
+        HistoryError where that cannot be done.
+        """
         aside = self._path.with_name(f"{self._path.name}.damaged")
-        for suffix in ("-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-        self._path.replace(aside)
+        try:
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._path.replace(aside)
+        except OSError as failed:
+            raise HistoryError(
+                f"{self._path} is damaged ({error}), and cannot be set aside ({failed}); "
+                "move it away"
+            ) from None
         self.set_aside = aside
         LOG.error("%s is damaged (%s); it is now %s, and history begins anew",
                   self._path, error, aside)  # fmt: skip

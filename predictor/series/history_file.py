@@ -73,7 +73,7 @@ class HistoryFile:
             self._run("COMMIT")
         except BaseException:
             if self._db.in_transaction:
-                self._db.rollback()
+                self._run("ROLLBACK")
             self._read_names()
             raise
 

@@ -8,7 +8,7 @@ Must not know: where pages come from, forecasts, the clock: times are given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -173,15 +173,6 @@ class Loads:
         roll = self._policies if kind == "bits" else self._services
         roll.note(window.names, window.end_ms)
 
-    def forget(self, names: Iterable[str]) -> None:
-        """These services and policies are gone, and what was known of them."""
-        gone = frozenset(names)
-        for stream in self.streams.values():
-            stream.forget(tuple(gone))
-        self._little.grow(len(self._services.names))
-        self._little.keep(self._services.drop(gone))
-        self._policies.drop(gone)
-
     def _window(
         self,
         stream: Stream,
@@ -238,8 +229,14 @@ class Loads:
         self._bits.add(names, last_ms, at_ms, bits)
 
     def _forget_gone(self, at_ms: int) -> None:
-        """What is in no page any more, for a day."""
-        for roll in (self._services, self._policies):
-            gone = roll.unseen_since(at_ms - _FORGET_MS)
-            if gone:
-                self.forget(gone)
+        """What is in no page any more, for a day. A policy may be called as a service is."""
+        services = self._services.unseen_since(at_ms - _FORGET_MS)
+        if services:
+            self._demand.forget(services)
+            self._rate.forget(services)
+            self._little.grow(len(self._services.names))
+            self._little.keep(self._services.drop(frozenset(services)))
+        policies = self._policies.unseen_since(at_ms - _FORGET_MS)
+        if policies:
+            self._bits.forget(policies)
+            self._policies.drop(frozenset(policies))

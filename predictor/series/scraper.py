@@ -26,13 +26,11 @@ _PLAIN: Final = {"Accept": "text/plain;version=0.0.4", "Accept-Encoding": "ident
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scraped:
-    """A page as it was at a time (milliseconds since 1970), by the controller's URL; how long it
-    took."""
+    """A page as it was at a time (milliseconds since 1970), by the controller's URL."""
 
     page: Page
     at_ms: int
     source: str
-    took_s: float
 
 
 class ScrapeFailed(Exception):
@@ -98,14 +96,21 @@ class Scraper:
         """The page, or why there is none."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._fetch(url)
+                text, at_ms = await self._fetch(url)
+            # Not within the timeout: a thread left behind would meet the next page in its parser.
+            page = await asyncio.to_thread(self._parsers[url].parse, text)
+            if not page.families:
+                raise ScrapeFailed(
+                    "is no page of a prewire controller: give the URL of its /metrics"
+                )
+            return Scraped(page, at_ms, url)
         except TimeoutError:
             return f"{url}: no whole page within {self._timeout_s:g} s"
         except (httpx.HTTPError, httpx.InvalidURL, ScrapeFailed) as error:
             return f"{url}: {error or type(error).__name__}"
 
-    async def _fetch(self, url: str) -> Scraped:
-        began = time.monotonic()
+    async def _fetch(self, url: str) -> tuple[bytes, int]:
+        """A page as it was at a time (milliseconds since 1970)."""
         client = self._open()
         async with client.stream("GET", url, headers=_PLAIN) as answer:
             at_ms = time.time_ns() // 1_000_000
@@ -116,10 +121,7 @@ class Scraper:
                 text += part
                 if len(text) > _LARGEST:
                     raise ScrapeFailed(f"a page of more than {_LARGEST >> 20} MiB")
-        page = await asyncio.to_thread(self._parsers[url].parse, bytes(text))
-        if not page.families:
-            raise ScrapeFailed("is no page of a prewire controller: give the URL of its /metrics")
-        return Scraped(page, at_ms, url, time.monotonic() - began)
+        return bytes(text), at_ms
 
     def _open(self) -> httpx.AsyncClient:
         if self._given is not None:

@@ -79,15 +79,6 @@ class Store:
             column, rows, numbers = taken
             np.fmax.at(column, rows, numbers)
 
-    def column(self, names: Sequence[str], at_ms: int) -> Floats:
-        """What the step at this time has, by name."""
-        values = np.full(len(names), np.nan)
-        number = at_ms // self._step_ms
-        if self._first <= number <= self._head:
-            rows = self._rows(names)
-            values[rows >= 0] = self._values[rows[rows >= 0], self._place(number)]
-        return values
-
     def fill(self, window: Window) -> None:
         """History: taken where nothing is known. ValueError where its steps are not the store's."""
         if window.step_s != self.step_s:

@@ -207,7 +207,7 @@ def test_a_full_disk_costs_what_could_not_be_written_and_no_more(
     values = np.random.default_rng(3).uniform(0, 1e6, (500, 100))
     much = Window(names, 60.0, NOW, values)
     opened.save(known, end_ms())
-    opened._file._run("PRAGMA max_page_count = 10")  # as SQLite behaves when there is no room
+    opened._file._run("PRAGMA max_page_count = 1")  # as it is now: there is no more room
     with caplog.at_level(logging.ERROR):
         opened.add("demand", much, end_ms())
     assert "disk is full; see that there is room" in caplog.text
@@ -215,9 +215,19 @@ def test_a_full_disk_costs_what_could_not_be_written_and_no_more(
     assert_same(opened.window("demand", NOW, end_ms()), known.demand(60))
     opened._file._run("PRAGMA max_page_count = 1000000")
     opened.add("demand", much, end_ms())
-    window = opened.window("demand", NOW - 6_000_000, NOW, names)
-    np.testing.assert_allclose(window.values, values, rtol=1 / 2000)
     opened.close()
+    again = History(path)
+    window = again.window("demand", NOW - 6_000_000, NOW, names)
+    np.testing.assert_allclose(window.values, values, rtol=1 / 2000)
+    again.close()
+
+
+def test_a_damaged_file_that_cannot_be_set_aside_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    path.write_bytes(b"these are no samples\n" * 400)
+    (tmp_path / "history.db.damaged").mkdir()
+    with pytest.raises(HistoryError, match=r"cannot be set aside .*; move it away"):
+        History(path)
 
 
 def test_a_path_that_cannot_be_is_refused_with_a_remedy(tmp_path: Path) -> None:

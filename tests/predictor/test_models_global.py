@@ -12,9 +12,7 @@ import pytest
 
 from predictor.models.contract import HORIZONS, QUANTILES
 from predictor.models.features import features
-from predictor.models.forecaster import Forecaster
 from predictor.models.global_model import GlobalModel, examples, fit
-from predictor.models.memory import load, save
 from predictor.models.refit import Refit, drawn
 from predictor.series.window import Floats, Window
 from tests.waiting import until
@@ -96,16 +94,6 @@ def test_quantiles_between_its_own_are_between_their_values() -> None:
     assert (own[:, :, 2] <= made[:, :, 0]).all()
     assert (made[:, :, 0] <= own[:, :, _TOP]).all()
     assert np.allclose(made[:, :, 1], own[:, :, _TOP])
-
-
-def test_a_saved_forecaster_keeps_its_trained_model() -> None:
-    window = _window(_loads(4, 120))
-    forecaster = Forecaster()
-    forecaster.adopt(_learned())
-    forecaster.step(window.before(1))
-    back = load(save(forecaster))
-    assert "global" in {each.name for each in back.models}
-    assert np.allclose(back.step(window).values, forecaster.step(window).values)
 
 
 def test_a_refit_learns_from_some_series_where_there_are_many() -> None:

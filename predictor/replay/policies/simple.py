@@ -1,4 +1,4 @@
-"""Fixed keep-alive, the maximum of the last while, and the oracle.
+"""Fixed keep-alive, and the maximum of the last while.
 
 Must not know: the simulator.
 """
