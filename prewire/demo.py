@@ -40,6 +40,7 @@ _REQUESTS: Final = 600
 _HELD: Final = 12
 _SHELL_SECONDS: Final = 120.0
 _READY_SECONDS: Final = 120.0
+_PAUSE_SECONDS: Final = 0.1
 _BAR: Final = 40
 SURGES: Final = 6
 LEARNED: Final = 4
@@ -74,9 +75,7 @@ def run(containers: int) -> None:
 
 def _settings(directory: Path) -> Settings:
     """An embedded database, and ports that nothing uses."""
-    ports = {
-        name: free_port(settings.Settings.model_fields[name].default) for name in settings.PORTS
-    }
+    ports = {name: free_port(Settings.model_fields[name].default) for name in settings.PORTS}
     return settings.load(state_dir=directory, nib="", tls="", stats_seconds=1.0, **ports)
 
 
@@ -153,7 +152,7 @@ def await_ports(client: Client, network: RunningNetwork) -> None:
         known = {port["iface_id"] for switch in switches for port in switch["ports"]}
         if wanted <= known and any(switch["connected"] for switch in switches):
             return
-        network.run("client", ["true"])
+        time.sleep(_PAUSE_SECONDS)
     raise DemoFailed(f"the switch did not connect within {_READY_SECONDS:g} s")
 
 

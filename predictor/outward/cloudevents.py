@@ -20,6 +20,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+from cloudevents.core.bindings.http import to_binary
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 
 from nib.errors import FieldError
 from nib.plans import PrewarmRequest
@@ -51,8 +54,16 @@ class SinkSettings:
     answer_s: float = 5.0
 
     def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme not in ("http", "https"):
+        if not _is_http(self.url):
             raise FieldError("sink", f"{self.url!r} is no HTTP URL", "give http://HOST/PATH")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of its host, or a port that is none
+        return False
 
 
 def sink_of(environment: Mapping[str, str]) -> str | None:
@@ -123,10 +134,17 @@ class CloudEvents:
             while True:
                 bell.clear()
                 while self._waiting:
-                    await self._post(client, self._waiting.popleft())
+                    await self._tell(client, self._waiting.popleft())
                 if self._closing:
                     return
                 await bell.wait()
+
+    async def _tell(self, client: httpx.AsyncClient, request: PrewarmRequest) -> None:
+        try:
+            await self._post(client, request)
+        except Exception:  # one event's failure is not the others'
+            self.failed += 1
+            LOG.exception("the event of prewarm request %s was not posted", request.id)
 
     async def _post(self, client: httpx.AsyncClient, request: PrewarmRequest) -> None:
         headers, body = message(request, self._settings.source)
@@ -153,10 +171,6 @@ class CloudEvents:
 
 def message(request: PrewarmRequest, source: str) -> tuple[dict[str, str], bytes]:
     """The headers and body of a request's event as HTTP carries it, in the binary content mode."""
-    from cloudevents.core.bindings.http import to_binary  # noqa: PLC0415 - optional
-    from cloudevents.core.formats.json import JSONFormat  # noqa: PLC0415
-    from cloudevents.core.v1.event import CloudEvent  # noqa: PLC0415
-
     attributes: dict[str, Any] = {
         "id": f"{request.id}-{request.state}",
         "source": source,

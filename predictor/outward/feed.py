@@ -65,7 +65,7 @@ class Feed:
         self._tell()
 
     def forecasts(self, views: Iterable[ForecastView]) -> None:
-        """Note these forecasts, which replace the ones before."""
+        """Note these forecasts; each replaces the one before of the same (kind, name)."""
         at_ms = self._clock_ms()
         with self._lock:
             for view in views:

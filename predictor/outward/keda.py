@@ -26,7 +26,7 @@ from predictor.outward.generated import externalscaler_pb2 as pb
 from predictor.outward.generated import externalscaler_pb2_grpc as rpc
 from predictor.outward.present import standing
 from predictor.outward.refusals import Refused, end, refusing
-from predictor.outward.sources import Sources, check_known, has_scaling
+from predictor.outward.sources import Sources, check_known
 from predictor.outward.streams import Streams
 from predictor.outward.views import SERVICE
 
@@ -115,7 +115,7 @@ class KedaScaler(rpc.ExternalScalerServicer):
     def _check_scaled(self, service: str) -> None:
         with self._sources.nib.view() as view:
             check_known(view, SERVICE, service)
-            if not has_scaling(view, service):
+            if view.get(Scaling, service) is None:
                 raise _without_scaling(service)
 
     def _containers(self, service: str) -> int:
@@ -126,11 +126,10 @@ class KedaScaler(rpc.ExternalScalerServicer):
         """
         with self._sources.nib.view() as view:
             check_known(view, SERVICE, service)
-            plan = view.get(ContainerPlan, service)
-            if plan is None and not has_scaling(view, service):
+            plan, scaling = view.get(ContainerPlan, service), view.get(Scaling, service)
+            if plan is None and scaling is None:
                 raise _without_scaling(service)
             present = standing(view, service).present
-            scaling = view.get(Scaling, service)
         if scaling is not None and scaling.mode == "observe":
             plan = None
         if plan is not None and is_good(plan, self._sources.clock_ms()):

@@ -132,12 +132,6 @@ def in_time(request: PrewarmRequest) -> bool | None:
     return request.state == "ready" and ended is not None and ended <= request.needed_ms
 
 
-def ready_in_time_ratio(requests: Iterable[PrewarmRequest]) -> float | None:
-    """The share of requests that were ready in time; None where none counts."""
-    verdicts = [verdict for verdict in map(in_time, requests) if verdict is not None]
-    return sum(verdicts) / len(verdicts) if verdicts else None
-
-
 def diagram() -> str:
     """The table as lines of text, for the documentation."""
     return "\n".join(f"{old} --{event}--> {new}" for (old, event), new in TRANSITIONS.items())

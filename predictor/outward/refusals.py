@@ -78,12 +78,6 @@ def refusing(method: Method) -> Method:
     return wrapped  # type: ignore[return-value]
 
 
-def needed(name: str, value: int | str) -> None:
-    """FieldError where a field is not given."""
-    if not value:
-        raise FieldError(name, "is missing", f"give {name}")
-
-
 def _status(error: Exception) -> tuple[grpc.StatusCode, str]:
     if isinstance(error, Refused):
         return error.code, str(error)

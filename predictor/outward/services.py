@@ -215,10 +215,11 @@ class PredictorService(rpc.PredictorServicer):
                 f"the {what} of {kind} {name} is at predictor {holder}",
                 f"ask there: {row.address or 'it tells no address'}",
             )
+        remedy = "try again in a minute; a predictor needs its metrics"
+        if kind == POLICY and what == "forecast":
+            remedy += ", and a policy its provisioning"
         return Refused(
-            grpc.StatusCode.UNAVAILABLE,
-            f"there is no {what} of {kind} {name} yet",
-            "try again in a minute; a predictor needs its metrics and, for a service, its scaling",
+            grpc.StatusCode.UNAVAILABLE, f"there is no {what} of {kind} {name} yet", remedy
         )
 
 

@@ -12,7 +12,6 @@ from typing import TypeAlias
 from nib.database import Nib
 from nib.intent import Service
 from nib.mirror import Lookups
-from nib.prewarm import Scaling
 from nib.qos import Policy
 from predictor.outward.feed import Feed
 from predictor.outward.refusals import unknown_policy, unknown_service
@@ -55,8 +54,3 @@ def check_known(view: Lookups, kind: str, name: str) -> None:
         raise unknown_service(name)
     if kind == POLICY and view.get(Policy, name) is None:
         raise unknown_policy(name)
-
-
-def has_scaling(view: Lookups, service: str) -> bool:
-    """Whether anybody said how the service scales."""
-    return view.get(Scaling, service) is not None

@@ -129,8 +129,7 @@ class Bandwidth:
         """
         if window.step_s != self.step_s:
             raise ValueError(f"steps of {window.step_s} s, not of {self.step_s} s")
-        gone = set(self._table.names) - set(window.names)
-        self._table.forget(tuple(gone))
+        self._table.keep(window.names)
         rows = self._table.rows(window.names)
         wanted = [limits.get(name) or Provisioning(name) for name in window.names]
         miss = 1 - np.array([each.quantile_permille for each in wanted], dtype=np.float64) / 1000

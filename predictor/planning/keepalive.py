@@ -91,9 +91,9 @@ class KeepAlive:
         for step in range(window.steps):
             self.observe(window.names, window.values[:, step])
 
-    def forget(self, names: Sequence[str]) -> None:
-        """Services that are gone."""
-        self._hazard.table.forget(names)
+    def keep(self, names: Sequence[str]) -> None:
+        """Forget all services but these."""
+        self._hazard.table.keep(names)
 
     def warm(self, names: Sequence[str], lead_steps: int = 1) -> Warmth:
         """Who ought to have a container in any of the next so many steps (at least 1)."""

@@ -102,17 +102,16 @@ def _overridden(
 def merge_rates(
     plans: Iterable[RatePlan],
     occurrences: Iterable[Occurrence],
-    overrides: Iterable[Override],
     now_ms: int,
     until_ms: int,
     *,
     own: Mapping[str, Rates] | None = None,
 ) -> dict[str, RatePlan]:
-    """Of each policy with a plan that is not over, a schedule or an override: what holds.
+    """Of each policy with a plan that is not over, or a schedule: what holds.
 
     own: (max_bps, guaranteed_bps) of the policies themselves: what a plan leaves out stays so, and
     a schedule never lowers it; a policy without a limit gets none by a schedule. A guarantee above
-    the limit raises the limit. Overrides as in merge_containers.
+    the limit raises the limit. Overrides of rates are not plans: `qos.in_force` puts them first.
     """
     own = own or {}
     found = {plan.policy: plan for plan in plans if plan.until_ms > now_ms}
@@ -124,11 +123,6 @@ def merge_rates(
         raised = _raised(occurrence, found.get(policy), rates, (now_ms, until_ms))
         if raised is not None:
             found[policy] = raised
-    for override in overrides:
-        if override.kind == "policy" and override.until_ms > now_ms:
-            plan = found.get(override.name)
-            rates = own.get(override.name, _NO_RATES)
-            found[override.name] = _overridden_rates(override, plan, rates, (now_ms, until_ms))
     return found
 
 
@@ -156,33 +150,6 @@ def _raised(
         guaranteed_bps=changed[1],
         reason=_short(_when(occurrence)),
         refused=plan.refused if plan else "",
-        made_ms=now_ms,
-    )
-
-
-def _overridden_rates(
-    override: Override, plan: RatePlan | None, own: Rates, now_and_until: tuple[int, int]
-) -> RatePlan:
-    """What the override leaves out stays as planned, as far as it fits."""
-    now_ms, until_ms = now_and_until
-    before = (plan.max_bps, plan.guaranteed_bps) if plan else _NO_RATES
-    limit = before[0] if override.max_bps is None else override.max_bps
-    guaranteed = before[1] if override.guaranteed_bps is None else override.guaranteed_bps
-    if override.guaranteed_bps is None and override.max_bps is not None:
-        held = own[1] if guaranteed is None else guaranteed
-        if held is not None and held > override.max_bps:
-            guaranteed = override.max_bps
-    elif override.max_bps is None:
-        held = own[0] if limit is None else limit
-        limit = _unless(_at_least(held, guaranteed), own[0], limit)
-    return RatePlan(
-        override.name,
-        from_ms=now_ms,
-        until_ms=max(now_ms, min(plan.until_ms if plan else until_ms, override.until_ms)),
-        source="override",
-        max_bps=limit,
-        guaranteed_bps=guaranteed,
-        reason=_short(_by_operator(override)),
         made_ms=now_ms,
     )
 

@@ -39,11 +39,6 @@ class Occurrence:
     from_ms: int
     until_ms: int
 
-    @property
-    def target(self) -> str:
-        """The service or policy that it is of."""
-        return self.schedule.service or self.schedule.policy or ""
-
 
 def check_schedule(schedule: Schedule, now_ms: int = _EARLIEST_MS) -> None:
     """FieldError where the cron line or the time zone is none, or the line names no time at all."""

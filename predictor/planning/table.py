@@ -41,11 +41,6 @@ class Table:
     def __getitem__(self, column: str) -> Floats:
         return self.data[column]
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All names that have a row."""
-        return tuple(self._row_of)
-
     def used(self) -> Rows:
         """The rows in use."""
         return np.fromiter(self._row_of.values(), np.intp, len(self._row_of))
@@ -80,10 +75,16 @@ class Table:
                 for column, (_, fill) in self._columns.items():
                     self.data[column][row] = fill
 
+    def keep(self, names: Sequence[str]) -> None:
+        """Forget all names but these."""
+        gone = self._row_of.keys() - set(names)
+        if gone:
+            self.forget(tuple(gone))
+
     def save(self, more: Mapping[str, Floats], head: Mapping[str, Any]) -> bytes:
         """Everything, with other arrays and a head that JSON holds, as bytes for `load`."""
         used = self.used()
-        text = json.dumps({"names": self.names, **head})
+        text = json.dumps({"names": tuple(self._row_of), **head})
         arrays: dict[str, Any] = {f"column_{name}": a[used] for name, a in self.data.items()}
         arrays |= {f"more_{name}": array for name, array in more.items()}
         file = io.BytesIO()

@@ -55,6 +55,7 @@ class ContainerPlanner:
     ) -> tuple[ContainerPlan, ...]:
         """demand: by seconds, of just the services that have these scalings, in their order."""
         if not scalings:
+            self.lead = None
             return ()
         lead_s = np.array([self._leads.lead_s(each.service, each) for each in scalings])
         quantiles = np.array([each.quantile_permille / 1000 for each in scalings])

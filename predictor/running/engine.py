@@ -128,8 +128,8 @@ class Engine:
         return is_minute
 
     def forecasts(self) -> tuple[ForecastView, ...]:
-        """By minutes, one a service."""
-        return self._learning.views()
+        """By minutes, one a service and one a policy whose rates follow the forecast."""
+        return self._learning.views() + self._rates.forecasts()
 
     def _seen(self, rows: Minded) -> Seen:
         ends = {name: policy.ends for name, policy in rows.policies.items()}
@@ -204,7 +204,9 @@ class Engine:
         )
         due = self._calendar.due(now_ms, round(RATE_LEAD_S * 1000))
         own = {name: (each.max_bps, each.guaranteed_bps) for name, each in rows.policies.items()}
-        return merge_rates(plans, due, (), now_ms, now_ms + VALID_MS, own=own)
+        merged = merge_rates(plans, due, now_ms, now_ms + VALID_MS, own=own)
+        self.outcomes.policies(merged)
+        return merged
 
     def _admitted(
         self, lookups: Lookups, rates: Mapping[str, RatePlan], rows: Minded, now_ms: int

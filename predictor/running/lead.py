@@ -57,20 +57,11 @@ class LeadTimes:
         if 0 <= seconds <= LONGEST_S:
             self._programming_s = seconds
 
-    @property
-    def programming_s(self) -> float:
-        """From a change of intent to the last switch's acknowledgement."""
-        return self._programming_s
-
     def cold_start_s(self, service: str, scaling: Scaling | None = None) -> float:
         """What a container of this service takes to be ready."""
         if scaling is not None and scaling.cold_start_ms is not None:
             return scaling.cold_start_ms / 1000
         return self._own_s.get(service, self._others_s)
-
-    def is_measured(self, service: str) -> bool:
-        """Whether the cold start is the service's own."""
-        return service in self._cold
 
     def lead_s(self, service: str, scaling: Scaling | None = None) -> float:
         """From a plan to a container that has connections."""

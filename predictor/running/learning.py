@@ -125,11 +125,13 @@ class Learning:
             self._refit.close()
 
     def _learn_minute(self, seen: Seen, now_s: float) -> None:
-        self._edges.learn_minutes(seen.minutes(None), seen.talks)
+        everyone = seen.minutes(None)
+        self._edges.learn_minutes(everyone, seen.talks)
         demand = seen.demand()
         self._look_at_refit(demand, now_s)
         self.minutes = self._forecaster.step(demand)
         calls = _calls(seen.rates())
+        self._keep_alive.keep(everyone.names)  # those of other predictors too: they may come here
         self._keep_alive.observe(calls.names, calls.values[:, -1])
         warmth = self._keep_alive.warm(calls.names)
         self.warm = dict(zip(calls.names, warmth.warm.tolist(), strict=True))

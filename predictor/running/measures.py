@@ -175,6 +175,20 @@ class PredictorMeasures:
                 with suppress(KeyError):  # it had none
                     gauge.remove(name)
 
+    def forget_policies(self, names: Iterable[str]) -> None:
+        """Likewise."""
+        for name in names:
+            for rate in ("max", "guaranteed"):
+                self.planned_rate(name, rate, None)
+
+    def planned_rate(self, policy: str, rate: str, bps: int | None) -> None:
+        """What a policy is to have; rate: "max" or "guaranteed", None = as the policy says."""
+        if bps is not None:
+            self.planned_rate_bps.labels(policy, rate).set(bps)
+            return
+        with suppress(KeyError):  # it had none
+            self.planned_rate_bps.remove(policy, rate)
+
     def follow(self, counts: Callable[[], StreamCounts]) -> None:
         """Read the streams' figures from there."""
         self.subscribers.set_function(lambda: counts().subscribers)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from nib.mirror import Lookups
-from nib.plans import ContainerPlan, Dependency, PolicyRate, RatePlan
+from nib.plans import ContainerPlan, PolicyRate, RatePlan
 from nib.prewarm import DependencyRule, Override, Provisioning, Scaling, Schedule
 from nib.qos import Policy
 
@@ -24,7 +24,6 @@ class Minded:
     limits: Mapping[str, int]
     schedules: tuple[Schedule, ...]
     overrides: tuple[Override, ...]
-    dependencies: tuple[Dependency, ...]
     rules: tuple[DependencyRule, ...]
     plans: tuple[ContainerPlan, ...]
     rate_plans: tuple[RatePlan, ...]
@@ -43,7 +42,6 @@ class Minded:
             _limits(view),
             tuple(s for s in view.all(Schedule) if owns(s.service or s.policy or "")),
             tuple(each for each in view.all(Override) if owns(each.name)),
-            view.all(Dependency),
             view.all(DependencyRule),
             tuple(each for each in view.all(ContainerPlan) if owns(each.service)),
             tuple(each for each in view.all(RatePlan) if owns(each.policy)),

@@ -6,7 +6,7 @@ Must not know: how either is made.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from nib.plans import ContainerPlan, PrewarmRequest, RatePlan
@@ -22,6 +22,7 @@ class Outcomes:
     def __init__(self, measures: PredictorMeasures) -> None:
         self._measures = measures
         self._leads: Mapping[str, float] = {}
+        self._policies: frozenset[str] = frozenset()
         self._verdicts: deque[bool] = deque(maxlen=_KEPT)
 
     def leads(self, leads_s: Mapping[str, float]) -> None:
@@ -32,6 +33,11 @@ class Outcomes:
                 self._measures.lead_seconds.labels(name).set(lead_s)
         self._leads = leads_s
 
+    def policies(self, names: Collection[str]) -> None:
+        """The policies whose rates are planned."""
+        self._measures.forget_policies(self._policies.difference(names))
+        self._policies = frozenset(names)
+
     def planned(self, plans: Iterable[ContainerPlan], rates: Iterable[RatePlan]) -> None:
         """Plans that were made or changed."""
         for plan in plans:
@@ -40,8 +46,7 @@ class Outcomes:
         for rate in rates:
             self._measures.decisions.labels("rates", rate.source).inc()
             for name, bps in (("max", rate.max_bps), ("guaranteed", rate.guaranteed_bps)):
-                if bps is not None:
-                    self._measures.planned_rate_bps.labels(rate.policy, name).set(bps)
+                self._measures.planned_rate(rate.policy, name, bps)
 
     def requested(self, requests: Iterable[PrewarmRequest]) -> None:
         """Requests that are new, or have come further."""

@@ -1,4 +1,7 @@
-"""What containers there are of all services, found anew only when rows changed."""
+"""What containers there are of all services, found anew only when rows changed.
+
+Must not know: plans, who started them.
+"""
 
 from __future__ import annotations
 

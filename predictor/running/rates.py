@@ -10,7 +10,7 @@ Must not know: links, who admits a plan, how rows are written.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from nib.plans import RatePlan
 from nib.prewarm import Provisioning
 from nib.qos import MAX_RATE_BPS, MIN_RATE_BPS
 from predictor.models.lead import VIEWS, History, LeadModel
+from predictor.outward.views import POLICY, ForecastView
 from predictor.planning.bandwidth import Bandwidth, BandwidthChoice, Rates
 from predictor.running.decided import VALID_MS
 from predictor.series.window import Window
@@ -29,6 +30,7 @@ _KNOWN_S: Final = 30  # seconds of a policy's traffic, before it is planned for
 _REACHED: Final = 0.95  # of a limit, at which it counts as reached
 _MORE: Final = 1.5  # times it are planned then
 _TREES_EVERY: Final = 240  # minutes
+_MINUTE_S: Final = 60.0
 _STEP: Final = 1.05  # between one rate and the next higher
 _DEAD_BAND: Final = 0.1  # of a rate, by which it must fall to be lowered
 
@@ -47,15 +49,21 @@ class RatePlanner:
         """lead_s: how long before the need a rate is to be there."""
         self._lead_s = lead_s
         self._minutes = Bandwidth(
-            step_s=60.0, choice=BandwidthChoice(trees=True, trees_every=_TREES_EVERY)
+            step_s=_MINUTE_S, choice=BandwidthChoice(trees=True, trees_every=_TREES_EVERY)
         )
         self._seconds = LeadModel()
         self._coarse: Rates | None = None
+        self._forecasts: tuple[ForecastView, ...] = ()
         self._held: dict[str, _Held] = {}
 
     def learn_minute(self, bits: Window, limits: Mapping[str, Provisioning]) -> None:
         """Once a minute: bit rates by minutes."""
         self._coarse = self._minutes.plan(bits, limits)
+        self._forecasts = tuple(_forecasts(self._coarse, limits, bits.end_ms))
+
+    def forecasts(self) -> tuple[ForecastView, ...]:
+        """By minutes, one a policy that is known; of its own quantile, in bits a second."""
+        return self._forecasts
 
     def remember(self, plans: Iterable[RatePlan]) -> None:
         """Plans of before, perhaps of another predictor: they hold until enough is known."""
@@ -74,12 +82,12 @@ class RatePlanner:
         *,
         is_stale: bool,
     ) -> tuple[RatePlan, ...]:
-        """bits: by seconds, of just the policies that have limits; these with a ceiling, or None
-        where there is none. A policy that little is known of yet has no plan: it has its own
-        rates. in_force: their limits now, where they have any. history: more seconds
-        of the policies named.
+        """bits: bits a second by seconds, of just the policies that have limits. in_force: what
+        policies may have at most now, bits a second, where they have a limit. history: more
+        seconds of the policies named. is_stale: metrics are missing; plans stay as they are.
 
-        Senders that keep to a limit offer no more than it: where it is reached, more is planned.
+        A policy that little is known of yet has no plan: it has its own rates. Senders that keep to
+        a limit offer no more than it: where it is reached, more is planned.
         """
         quantiles = np.array([limits[name].quantile_permille / 1000 for name in bits.names])
         lead = self._seconds.step(bits, self._lead_s, quantiles, history, now_ms)
@@ -130,6 +138,26 @@ class RatePlanner:
 def _in_steps(bps: float) -> float:
     """The next step at or above it: meters need not follow every bit."""
     return _STEP ** math.ceil(math.log(bps, _STEP) - 1e-9) if bps > 1 else 0.0
+
+
+def _forecasts(
+    rates: Rates, limits: Mapping[str, Provisioning], made_ms: int
+) -> Iterator[ForecastView]:
+    for row in np.flatnonzero(np.isfinite(rates.forecast)):
+        name = rates.names[row]
+        quantile = limits[name].quantile_permille / 1000
+        yield ForecastView(
+            POLICY,
+            name,
+            made_ms,
+            _MINUTE_S,
+            horizons=(1,),
+            quantiles=(quantile,),
+            values=rates.forecast[row].reshape(1, 1),
+            model="bandwidth",
+            unit="bps",
+            stale=bool(rates.stale[row]),
+        )
 
 
 def _plan(limit: Provisioning, held: _Held, now_ms: int, is_stale: bool) -> RatePlan:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -174,17 +174,19 @@ class _Service:
 
     async def leave(self) -> None:
         """Save, and let others have the shards at once."""
-        await self._save()
-        with suppress(NibError, TimeoutError):
-            await self._written(self._membership.leave())
-        await self._scraper.close()
+        try:
+            await self._save()
+        finally:
+            with suppress(NibError, TimeoutError):
+                await self._written(self._membership.leave())
+            await self._scraper.close()
 
     def close(self) -> None:
         """End the threads."""
         self._learning.stop()
         if self._history is not None:
-            self._worker.submit(self._history.close)
-        self._learner.submit(self._learning.close)
+            _submit(self._worker, self._history.close)
+        _submit(self._learner, self._learning.close)
         for each in (self._worker, self._learner):
             each.shutdown()
 
@@ -198,7 +200,8 @@ class _Service:
 
     def _scraped(self, scraped: Scraped) -> None:
         self._measures.scrapes.labels("read").inc()
-        self._worker.submit(self._engine.heard, scraped.page, scraped.at_ms, scraped.source)
+        heard = partial(self._engine.heard, scraped.page, scraped.at_ms, scraped.source)
+        _submit(self._worker, heard)
 
     async def _counted_tick(self) -> None:
         try:
@@ -257,7 +260,7 @@ class _Service:
 
     def _keep(self, kind: str, window: Window) -> None:
         if self._history is not None:
-            self._worker.submit(self._history.add, kind, window, now_ms())
+            _submit(self._worker, partial(self._history.add, kind, window, now_ms()))
 
     async def _work(self, what: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, what)
@@ -265,6 +268,17 @@ class _Service:
     async def _written(self, change: Callable[[Draft], object]) -> None:
         future = asyncio.wrap_future(self._nib.write(change))
         await asyncio.wait_for(future, _WRITE_SECONDS)
+
+
+def _submit(worker: ThreadPoolExecutor, what: Callable[[], object]) -> None:
+    """Have it done there; nobody waits for it, so a failure is logged."""
+    worker.submit(what).add_done_callback(_log_failure)
+
+
+def _log_failure(done: Future[object]) -> None:
+    error = done.exception()
+    if error is not None:
+        LOG.error("work on the side failed", exc_info=error)
 
 
 async def _paced(name: str, seconds: float, act: Callable[[], Awaitable[None]]) -> None:

@@ -27,6 +27,7 @@ from predictor.outward.drivers.knative import KnativeDriver
 from predictor.outward.drivers.kubernetes import KubernetesDriver
 from predictor.outward.drivers.process import ProcessDriver
 from predictor.outward.feed import Feed
+from predictor.outward.log import Key
 from predictor.outward.views import ForecastView
 from predictor.running.decided import Wish
 
@@ -51,6 +52,7 @@ class Telling:
         self._clock_ms = clock_ms
         self._commands = commands
         self._wished: dict[str, Wish] = {}
+        self._forecast: frozenset[Key] = frozenset()
         self._dispatcher: Dispatcher | None = None
         self.feed = Feed(uuid.uuid4().hex, clock_ms)
         source = f"/prewire/predictors/{quote(name)}"
@@ -69,8 +71,11 @@ class Telling:
             yield
 
     def forecasts(self, views: Iterable[ForecastView]) -> None:
-        """New forecasts, for those who watch them."""
-        self.feed.forecasts(views)
+        """New forecasts, for those who watch them: all that there are; what is missing is gone."""
+        forecast = {view.key: view for view in views}
+        self.feed.forecasts(forecast.values())
+        self.feed.forget_forecasts(self._forecast - forecast.keys())
+        self._forecast = frozenset(forecast)
 
     async def want(self, wishes: Iterable[Wish]) -> None:
         """All that drivers are asked for now; what is no longer among it is handed back, or left
@@ -99,7 +104,7 @@ class Telling:
     def _carried_out(self) -> list[PrewarmRequest]:
         """Requests that nobody has accepted, and whose containers a driver was asked for."""
         assert self._dispatcher is not None  # noqa: S101 - open
-        done = {name: count or 0 for name, count in self._dispatcher.carried_out.items()}
+        done = self._dispatcher.carried_out
         with self._nib.view() as view:
             open_ = [r for name in self._wished for r in view.requests_of(name)]
         return [

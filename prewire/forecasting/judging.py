@@ -71,7 +71,7 @@ class Files:
             kinds = ", ".join(_PICTURES)
             raise CommandFailed(f"plot: {self.plot}: is no kind of picture; end it in {kinds}")
         if find_spec("matplotlib") is None:
-            remedy = "pip install matplotlib, or leave --plot out"
+            remedy = "pip install 'prewire[plot]', or leave --plot out"
             raise CommandFailed(f"plot: matplotlib is not installed; {remedy}")
 
     def write_json(self, result: dict[str, Any]) -> None:

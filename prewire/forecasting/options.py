@@ -14,6 +14,7 @@ from nib.times import read_duration, show_instant
 from prewire.commands import show
 from prewire.commands.command_options import service_path
 from prewire.commands.policy_commands import policy_path
+from prewire.commands.rows import rate_or
 
 _LOWEST: Final = 0.5
 _HIGHEST: Final = 0.999
@@ -85,15 +86,33 @@ def scaling_line(found: Any) -> str:
 
 def plan_line(plan: Any) -> str:
     """A service's plan in a line, as in "5 by forecast until 2026-11-22T18:30:00Z"."""
+    return "none yet" if plan is None else _line(plan, str(plan["containers"]), plan["reason"])
+
+
+def rate_plan_line(plan: Any) -> str:
+    """A policy's plan in a line, as in "max 80M by forecast until 2026-11-22T18:30:00Z"."""
     if plan is None:
         return "none yet"
+    rates = ", ".join(
+        f"{word} {rate_or(plan[key], '')}"
+        for word, key in (("max", "max_bps"), ("guarantee", "guaranteed_bps"))
+        if plan[key] is not None
+    )
+    return _line(plan, rates or "as the policy", rate_reason(plan))
+
+
+def rate_reason(plan: Any) -> str:
+    """Why a policy's plan is so, and why it is not what the forecast asks for."""
+    return "; ".join(each for each in (plan["reason"], plan["refused"]) if each)
+
+
+def _line(plan: Any, decided: str, reason: str) -> str:
     marks = [
         word for word, shown in (("stale", plan["stale"]), ("over", not plan["valid"])) if shown
     ]
-    reason = f": {plan['reason']}" if plan["reason"] else ""
     mark = f" ({', '.join(marks)})" if marks else ""
     until = show_instant(plan["until_ms"])
-    return f"{plan['containers']} by {plan['source']} until {until}{mark}{reason}"
+    return f"{decided} by {plan['source']} until {until}{mark}" + (f": {reason}" if reason else "")
 
 
 def details(found: Any, keys: tuple[str, ...]) -> None:

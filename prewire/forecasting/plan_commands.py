@@ -13,6 +13,7 @@ from prewire.commands.command_options import Api, Form, client, given, print_kin
 from prewire.commands.kinds import kind_called
 from prewire.commands.rows import UNKNOWN_RATES, rate_or
 from prewire.commands.show import Output
+from prewire.forecasting.options import rate_reason
 
 _CONTAINER_COLUMNS: Final = {
     "SERVICE": "service",
@@ -69,13 +70,12 @@ def _times(plan: Any) -> dict[str, Any]:
 
 def _rates(plan: Any) -> dict[str, Any]:
     in_force = plan["in_force"] or UNKNOWN_RATES
-    told = "; ".join(each for each in (plan["reason"], plan["refused"]) if each)
     return _times(plan) | {
         "max_bps": rate_or(plan["max_bps"], ""),
         "guaranteed_bps": rate_or(plan["guaranteed_bps"], ""),
         "max_in_force": rate_or(in_force["max_bps"], "no limit"),
         "guarantee_in_force": rate_or(in_force["guaranteed_bps"], ""),
-        "reason": told,
+        "reason": rate_reason(plan),
     }
 
 

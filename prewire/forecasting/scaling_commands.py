@@ -6,7 +6,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from nib.times import show_instant
 from prewire.commands import columns, rows, show
 from prewire.commands.command_options import (
     Api,
@@ -20,7 +19,6 @@ from prewire.commands.command_options import (
     waiting,
     whole_seconds,
 )
-from prewire.commands.rows import rate_or
 from prewire.commands.show import Output
 from prewire.forecasting.options import (
     PolicyName,
@@ -29,6 +27,7 @@ from prewire.forecasting.options import (
     plan_line,
     provisioning_path,
     quantile_option,
+    rate_plan_line,
     scaling_path,
 )
 
@@ -75,7 +74,10 @@ def set_scaling(
     service: ServiceName,
     *,
     mode: Annotated[
-        str | None, typer.Option(help="plan, or observe: request nothing. [default: plan]")
+        str | None,
+        typer.Option(
+            help="plan; react: by the load of now alone; observe: request nothing. [default: plan]"
+        ),
     ] = None,
     concurrency: Annotated[
         int | None, typer.Option(help="Requests a container works at in parallel. [default: 1]")
@@ -207,20 +209,4 @@ def _print_provisioning(found: Any, output: Output) -> None:
         return
     show.rows(columns.PROVISIONING, [rows.provisioning(found)])
     details(found, _PROVISIONING_DETAILS)
-    show.lines(f"{'plan':18} {_rate_plan_line(found['plan'])}")
-
-
-def _rate_plan_line(plan: Any) -> str:
-    if plan is None:
-        return "none yet"
-    rates = ", ".join(
-        f"{word} {rate_or(plan[key], '')}"
-        for word, key in (("max", "max_bps"), ("guarantee", "guaranteed_bps"))
-        if plan[key] is not None
-    )
-    told = "; ".join(each for each in (plan["reason"], plan["refused"]) if each)
-    until = show_instant(plan["until_ms"])
-    stale = " (stale)" if plan["stale"] else ""
-    return f"{rates or 'as the policy'} by {plan['source']} until {until}{stale}" + (
-        f": {told}" if told else ""
-    )
+    show.lines(f"{'plan':18} {rate_plan_line(found['plan'])}")

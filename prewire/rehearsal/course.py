@@ -112,11 +112,16 @@ def observe(
     senders = {name: _sender(hosts, name, plan) for name in (AHEAD, BEHIND)}
     began, began_ms = time.monotonic(), time.time() * 1000
     samples = []
-    while (now := time.monotonic() - began) < loads.seconds:
-        samples.append(_look(client, now))
-        progress(now, samples[-1])
-        time.sleep(_LOOK_S)
-    told = {name: sender.communicate(timeout=_GRACE_S)[0] for name, sender in senders.items()}
+    try:
+        while (now := time.monotonic() - began) < loads.seconds:
+            samples.append(_look(client, now))
+            progress(now, samples[-1])
+            time.sleep(_LOOK_S)
+        told = {name: sender.communicate(timeout=_GRACE_S)[0] for name, sender in senders.items()}
+    finally:
+        for sender in senders.values():
+            sender.kill()
+            sender.wait()
     requests = {name: tuple(_requests(text.splitlines())) for name, text in told.items()}
     from_ms = began_ms + 1000 * (loads.starts()[loads.learned] - loads.period / 2)
     verdicts = tuple(_verdicts(client, from_ms))

@@ -196,8 +196,24 @@ def test_the_end_waits_for_nobody_longer_than_for_an_answer() -> None:
     asyncio.run(run())
 
 
-def test_the_sink_is_that_of_the_environment_and_is_a_url() -> None:
+def test_the_sink_is_that_of_the_environment() -> None:
     assert sink_of({"K_SINK": "http://broker/default"}) == "http://broker/default"
     assert sink_of({}) is None
-    with pytest.raises(FieldError, match="sink: 'broker' is no HTTP URL"):
-        SinkSettings("broker", SOURCE)
+
+
+@pytest.mark.parametrize(
+    "url", ["sink", "ftp://sink/", "http://", "http://[::", "http://sink:99999/", "http://sink:x/"]
+)
+def test_what_is_no_http_url_is_refused(url: str) -> None:
+    with pytest.raises(FieldError, match=r"sink: .* is no HTTP URL"):
+        SinkSettings(url, SOURCE)
+
+
+def test_an_event_that_cannot_be_posted_leaves_the_others_alone() -> None:
+    async def run() -> None:
+        async with posting("http://xn--/") as events:  # its host is no name: httpx says so late
+            events.hear(NOTHING)
+            events.hear(told(request(1, Clock()), request(2, Clock())))
+            await until(lambda: events.failed == 2)
+
+    asyncio.run(run())

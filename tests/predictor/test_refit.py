@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from distributed import Client
 
 from predictor.models.forecaster import Forecaster
+from predictor.models.global_model import GlobalModel
 from predictor.models.refit import Refit
 from predictor.series.window import Window
 from tests.waiting import until
@@ -26,6 +28,18 @@ def test_a_refit_in_a_side_process_gives_a_model_that_takes_part() -> None:
         refit.close()
     assert "global" in forecaster.pool.total
     assert 5 < made.quantile(0.5).mean() < 13
+
+
+def test_a_refit_on_a_cluster_gives_a_model(cluster: str) -> None:
+    values = np.random.default_rng(4).poisson(9.0, (10, 90)).astype(np.float64)
+    window = Window(tuple(f"service-{row}" for row in range(10)), 60.0, 5_400_000, values)
+    with Client(cluster) as client:
+        refit = Refit(workers=client)
+        refit.tick(window, 0.0)
+        model = until(lambda: refit.tick(window, 1.0), bool, "the refit is taken", 60.0)
+        refit.close()
+    assert isinstance(model, GlobalModel)
+    assert refit.error == ""
 
 
 def test_an_ended_side_process_is_replaced_at_the_next_refit() -> None:

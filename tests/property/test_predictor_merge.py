@@ -92,31 +92,18 @@ def test_containers_are_the_override_or_the_most_of_plan_and_schedules(
             assert found[service].until_ms > _NOW
 
 
-@given(
-    st.lists(_rate_plans(), max_size=2, unique_by=lambda plan: plan.policy),
-    _OCCURRENCES,
-    _OVERRIDES,
-    _OWN,
-)
+@given(st.lists(_rate_plans(), max_size=2, unique_by=lambda plan: plan.policy), _OCCURRENCES, _OWN)
 @examples(0.5)
 def test_rates_never_fall_by_a_schedule_and_guarantees_fit_limits(
-    plans: list[RatePlan],
-    occurrences: list[Occurrence],
-    overrides: list[Override],
-    own: dict[str, Rates],
+    plans: list[RatePlan], occurrences: list[Occurrence], own: dict[str, Rates]
 ) -> None:
-    alone = merge_rates(plans, [], [], _NOW, _NOW + 20, own=own)
-    raised = merge_rates(plans, occurrences, [], _NOW, _NOW + 20, own=own)
+    alone = merge_rates(plans, [], _NOW, _NOW + 20, own=own)
+    raised = merge_rates(plans, occurrences, _NOW, _NOW + 20, own=own)
     for policy, plan in alone.items():
         more = raised[policy]
         assert (more.max_bps or 0) >= (plan.max_bps or 0)
         assert (more.guaranteed_bps or 0) >= (plan.guaranteed_bps or 0)
-    given_ = {each.name: each for each in overrides if each.kind == "policy"}
-    for policy, plan in merge_rates(
-        plans, occurrences, overrides, _NOW, _NOW + 20, own=own
-    ).items():
+    for plan in raised.values():
         assert plan.until_ms > _NOW
-        override = given_.get(policy)
-        if override and override.until_ms > _NOW:
-            assert plan.max_bps == override.max_bps
-            assert plan.until_ms <= override.until_ms
+        if plan.max_bps is not None and plan.guaranteed_bps is not None:
+            assert plan.guaranteed_bps <= plan.max_bps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -12,6 +12,7 @@ from predictor.models.experts import experts
 from predictor.models.forecaster import Forecaster
 from predictor.models.guards import FACTOR, largest
 from predictor.series.window import Floats, Window
+from tests.nib_strategies import examples
 
 _HORIZONS = (1, 3, 10)
 _SAMPLES = st.one_of(
@@ -33,7 +34,7 @@ def _window(values: Floats, end: int) -> Window:
 
 
 @given(_VALUES)
-@settings(max_examples=25)
+@examples(1.5)
 def test_every_expert_is_sound_and_leaves_the_samples_alone(values: Floats) -> None:
     before = values.copy()
     window = _window(values, values.shape[1])
@@ -47,7 +48,6 @@ def test_every_expert_is_sound_and_leaves_the_samples_alone(values: Floats) -> N
 
 
 @given(_VALUES)
-@settings(max_examples=15)
 def test_a_forecast_is_bounded_by_a_multiple_of_what_was_seen(values: Floats) -> None:
     forecaster = Forecaster(_HORIZONS)
     for end in range(max(values.shape[1] - 6, 1), values.shape[1] + 1):
@@ -61,7 +61,6 @@ def test_a_forecast_is_bounded_by_a_multiple_of_what_was_seen(values: Floats) ->
 
 
 @given(_VALUES, st.integers(1, 39), st.floats(0, 1e6))
-@settings(max_examples=15)
 def test_changing_the_future_changes_nothing(values: Floats, now: int, later: float) -> None:
     now = min(now, values.shape[1])
     other = values.copy()

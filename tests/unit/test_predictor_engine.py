@@ -66,6 +66,7 @@ class Bench:
         decided = self.engine.tick(self.view, self.now_ms)
         draft = Draft(self.mirror)
         write(decided)(draft)
+        self.engine.outcomes.planned(decided.plans, decided.rates)
         return decided
 
     def put(self, *rows: Record) -> None:
@@ -79,6 +80,10 @@ class Bench:
     @property
     def rate(self) -> RatePlan:
         return self.mirror.need(RatePlan, "limit")
+
+    def figure(self, metric: str, labels: Mapping[str, str], **more: str) -> float | None:
+        """What the predictor's metrics say; None: nothing."""
+        return self.registry.get_sample_value(f"prewire_{metric}", {**labels, **more})
 
     def _page(self, inflight: float) -> Page:
         of = {"service": "web", "container": "c1"}
@@ -217,6 +222,20 @@ def test_rates_follow_the_traffic_with_headroom_within_their_limits() -> None:
     assert bench.rate.max_bps < 12_000_000
 
 
+def test_a_policy_whose_rates_follow_the_forecast_has_one_by_minutes() -> None:
+    limit = Provisioning("limit", "max", quantile_permille=950)
+    bench = Bench(SCALING, Policy("limit", None, "web", number=1), limit)
+    assert bench.engine.forecasts() == ()
+    for _ in range(5 * 60):
+        bench.second(1.0, bps=10e6)
+    assert bench.engine.learn(bench.now_ms / 1000)
+    (told,) = (each for each in bench.engine.forecasts() if each.kind == "policy")
+    assert (told.name, told.unit, told.stale) == ("limit", "bps", False)
+    assert (told.step_s, told.horizons, told.quantiles) == (60.0, (1,), (0.95,))
+    assert told.made_ms <= bench.now_ms
+    assert 9e6 <= told.values.item() <= 15e6
+
+
 def test_a_service_that_is_planned_no_more_has_no_plan_and_no_open_request() -> None:
     bench = Bench(SCALING)
     for _ in range(10):
@@ -270,3 +289,21 @@ def test_absurd_metrics_make_no_absurd_plan(value: float) -> None:
         bench.second(value)
     assert bench.plan.containers <= max(before, SCALING.max_containers)
     assert bench.plan.containers >= 1
+
+
+def test_figures_of_what_is_planned_no_more_are_gone() -> None:
+    limit, policy = Provisioning("limit", "both"), Policy("limit", None, "web", number=1)
+    bench = Bench(SCALING, policy, limit)
+    for _ in range(40):
+        bench.second(4.0, bps=10e6)
+    demand = ("forecast_demand", {"service": "web"})
+    rate = ("planned_rate_bps", {"policy": "limit"})
+    assert bench.figure(*demand)
+    assert bench.figure(*rate, rate="max") == bench.rate.max_bps
+    bench.put(replace(limit, rates="max"))
+    bench.second(4.0, bps=10e6)
+    assert bench.figure(*rate, rate="guaranteed") is None
+    for row in (SCALING, replace(limit, rates="max")):
+        bench.mirror.apply(RowChange(row, None))
+    bench.second(4.0, bps=10e6)
+    assert (bench.figure(*demand), bench.figure(*rate, rate="max")) == (None, None)

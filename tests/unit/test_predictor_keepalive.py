@@ -120,9 +120,9 @@ def test_foreign_bytes_and_other_steps_are_refused() -> None:
         KeepAlive.load(saved, 1.0)
 
 
-def test_names_that_are_forgotten_begin_anew() -> None:
+def test_names_that_are_not_kept_begin_anew() -> None:
     keep = learned(np.ones((2, 30)))
-    keep.forget(("s0", "never heard of"))
+    keep.keep(("s1", "never heard of"))
     assert keep.warm(("s0", "s1")).warm.tolist() == [False, True]
 
 

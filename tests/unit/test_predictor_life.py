@@ -128,14 +128,6 @@ def test_a_request_is_in_time_if_it_is_ready_when_it_is_needed() -> None:
     assert life.in_time(life.withdraw(ACCEPTED, 2_000, "the plan is for 1")) is None
 
 
-def test_the_ratio_counts_what_ended_by_itself() -> None:
-    early, late = life.step(REQUEST, 3, 4_000), life.step(REQUEST, 3, 5_000)
-    expired = life.step(REQUEST, 0, 30_000)
-    withdrawn = life.withdraw(REQUEST, 2_000, "no need")
-    assert life.ready_in_time_ratio([early, early, late, expired, withdrawn, REQUEST]) == 0.5
-    assert life.ready_in_time_ratio([REQUEST, withdrawn]) is None
-
-
 def test_the_diagram_has_every_transition() -> None:
     assert len(life.diagram().splitlines()) == len(life.TRANSITIONS)
     assert "requested --accept--> accepted" in life.diagram()

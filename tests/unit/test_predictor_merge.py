@@ -112,43 +112,19 @@ def test_a_schedule_raises_planned_rates_and_never_lowers_them(
     occurrence: Occurrence, own: Rates, expected: tuple[int | None, int | None]
 ) -> None:
     mine = (own[0] and own[0] * _MBIT, own[1] and own[1] * _MBIT)
-    merged = merge_rates([_RATES], [occurrence], [], _NOW, _UNTIL, own={"p": mine})["p"]
+    merged = merge_rates([_RATES], [occurrence], _NOW, _UNTIL, own={"p": mine})["p"]
     found = (merged.max_bps, merged.guaranteed_bps)
     assert found == tuple(rate and rate * _MBIT for rate in expected)
 
 
 def test_a_schedule_is_no_limit_for_a_policy_without_one() -> None:
-    assert merge_rates([], [_rated(80)], [], _NOW, _UNTIL) == {}
-    merged = merge_rates([], [_rated(80, 20)], [], _NOW, _UNTIL)["p"]
+    assert merge_rates([], [_rated(80)], _NOW, _UNTIL) == {}
+    merged = merge_rates([], [_rated(80, 20)], _NOW, _UNTIL)["p"]
     assert (merged.max_bps, merged.guaranteed_bps) == (None, 20 * _MBIT)
 
 
 def test_a_schedule_below_the_policys_own_rates_changes_nothing() -> None:
     own: dict[str, Rates] = {"p": (100 * _MBIT, 30 * _MBIT)}
-    assert merge_rates([], [_rated(80, 20)], [], _NOW, _UNTIL, own=own) == {}
-    merged = merge_rates([], [_rated(120, 20)], [], _NOW, _UNTIL, own=own)["p"]
+    assert merge_rates([], [_rated(80, 20)], _NOW, _UNTIL, own=own) == {}
+    merged = merge_rates([], [_rated(120, 20)], _NOW, _UNTIL, own=own)["p"]
     assert (merged.max_bps, merged.guaranteed_bps) == (120 * _MBIT, None)
-
-
-def test_an_override_of_rates_wins_and_leaves_the_rest_as_planned() -> None:
-    planned = replace(_RATES, guaranteed_bps=20 * _MBIT)
-    override = Override("policy", "p", _NOW + 3000, max_bps=30 * _MBIT)
-    merged = merge_rates([planned], [_rated(80)], [override], _NOW, _UNTIL)["p"]
-    assert (merged.max_bps, merged.guaranteed_bps) == (30 * _MBIT, 20 * _MBIT)
-    assert (merged.source, merged.until_ms) == ("override", _NOW + 3000)
-    low = replace(override, max_bps=10 * _MBIT)
-    merged = merge_rates([planned], [], [low], _NOW, _UNTIL)["p"]
-    assert (merged.max_bps, merged.guaranteed_bps) == (10 * _MBIT, 10 * _MBIT)
-    assert merge_rates([planned], [], [override], _NOW + 3000, _UNTIL) == {"p": planned}
-
-
-def test_a_guarantee_by_override_has_room_below_the_limit() -> None:
-    override = Override("policy", "p", _NOW + 3000, guaranteed_bps=80 * _MBIT)
-    merged = merge_rates([_RATES], [], [override], _NOW, _UNTIL)["p"]
-    assert (merged.max_bps, merged.guaranteed_bps) == (80 * _MBIT, 80 * _MBIT)
-    own: dict[str, Rates] = {"p": (40 * _MBIT, None)}
-    merged = merge_rates([], [], [override], _NOW, _UNTIL, own=own)["p"]
-    assert (merged.max_bps, merged.guaranteed_bps) == (80 * _MBIT, 80 * _MBIT)
-    roomy: dict[str, Rates] = {"p": (100 * _MBIT, None)}
-    merged = merge_rates([], [], [override], _NOW, _UNTIL, own=roomy)["p"]
-    assert (merged.max_bps, merged.guaranteed_bps) == (None, 80 * _MBIT)

@@ -1,4 +1,4 @@
-"""The forecaster: mixing, calibration, guards, names that come and go, saving."""
+"""The forecaster: mixing, calibration, guards, names that come and go."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from predictor.models.calibration import Calibration
 from predictor.models.contract import QUANTILES
 from predictor.models.experts import experts
 from predictor.models.forecaster import NOBODY, Forecast, Forecaster
-from predictor.models.memory import load, save
 from predictor.models.pool import Pool
 from predictor.series.window import Floats, Window
 
@@ -172,30 +171,6 @@ def test_unknown_loads_teach_nothing() -> None:
     made = _walk(forecaster, values, 112, 125)[-1]
     assert np.array_equal(forecaster.calibration.offset[0], offset)
     assert np.isfinite(made.values).all()
-
-
-def test_replay_learns_as_steps_one_by_one_do() -> None:
-    values = _loads(3, 150)
-    stepped, replayed = Forecaster(), Forecaster()
-    expected = _walk(stepped, values, 130, 150)[-1]
-    replayed.replay(_window(values, 150), 20)
-    assert np.allclose(replayed.step(_window(values, 150)).values, expected.values)
-
-
-def test_a_saved_forecaster_goes_on_where_it_stood() -> None:
-    values = _loads(3, 150)
-    forecaster = Forecaster()
-    _walk(forecaster, values, 125, 140)
-    back = load(save(forecaster))
-    for end in range(141, 151):
-        expected = forecaster.step(_window(values, end))
-        assert np.allclose(back.step(_window(values, end)).values, expected.values)
-
-
-@pytest.mark.parametrize("data", [b"", b"nothing", b"PK\x03\x04broken"])
-def test_bytes_of_something_else_are_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="no saved forecaster"):
-        load(data)
 
 
 def test_a_model_that_is_adopted_replaces_the_one_of_its_name() -> None:

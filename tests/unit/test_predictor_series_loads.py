@@ -249,6 +249,19 @@ def test_a_service_no_longer_in_pages_is_unknown_and_forgotten_after_a_day() -> 
     assert shown(here.demand(steps=1)) == [4]
 
 
+def test_a_policy_that_went_takes_nothing_of_the_service_that_is_called_so_too() -> None:
+    here = loads()
+    policy = (POLICY_BYTES, {"policy": "web", "switch": "s1"}, 1000.0)
+    feed(here, [[*web(1, 4), policy]])
+    begin_ms, last_ms = NOW + 86_400_000 - 60_000, NOW + 86_460_000
+    feed(here, [web(1, 4)], begin_ms)
+    feed(here, [web(1, 5)], last_ms)
+    assert here.policies == ()
+    assert here.services == ("web",)
+    assert shown(here.demand(60, steps=2)) == [4, -1]
+    assert here.bits(60).names == ()
+
+
 def test_values_that_cannot_be_are_unknown() -> None:
     here = loads()
     for number, value in enumerate((1.0, NAN, -5.0, float("inf"), 1e308, 1.0, 2.0)):

@@ -64,8 +64,8 @@ class Dispatcher:
     """Used from the event loop that it was made in.
 
     drivers: by kind of target. done: told of each failure, and of each success that is news.
-    carried_out: what was done last, by service: how many containers were asked for; None = control
-    was given back.
+    carried_out: how many containers were asked for last, by service whose control was not given
+    back since.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Dispatcher:
     ) -> None:
         self._failing: dict[str, str] = {}
         self._refused: dict[str, str] = {}
-        self.carried_out: dict[str, int | None] = {}
+        self.carried_out: dict[str, int] = {}
         self._drivers = drivers
         self._done = done
         self._pauses = pauses or Pauses()
@@ -198,7 +198,10 @@ class Dispatcher:
     def _report(self, outcome: Outcome) -> None:
         if outcome.error is None:
             self._failing.pop(outcome.service, None)
-            self.carried_out[outcome.service] = outcome.containers
+            if outcome.containers is None:
+                self.carried_out.pop(outcome.service, None)
+            else:
+                self.carried_out[outcome.service] = outcome.containers
         else:
             if outcome.service not in self._refused:
                 self._failing[outcome.service] = outcome.error
