@@ -28,6 +28,11 @@ def port_called(dpid: str, called: str, view: Lookups) -> Port | None:
     return view.port_numbered(dpid, int(called))
 
 
+def dpid_called(called: str | None, view: Lookups) -> str | None:
+    """The datapath id of the switch that is asked for; None where none is. FieldError as below."""
+    return None if called is None else switch_called(called, view).dpid
+
+
 def switch_called(called: str, view: Lookups) -> Switch:
     """A switch by its datapath id or its bridge's name. FieldError where that names none or two."""
     known = view.get(Switch, called.lower().removeprefix("0x"))

@@ -59,7 +59,7 @@ class _Tagged:
         intent = headers.get("etag", "").strip('"')
         tag = f'"{intent}-{digest}"' if intent else f'"{digest}"'
         headers["ETag"] = tag
-        if not _is_known(tag, self._known):
+        if not is_known(tag, self._known):
             return body
         for name in _OF_CONTENT:
             del headers[name]
@@ -72,8 +72,8 @@ def _is_json(start: Message) -> bool:
     return start["status"] == 200 and kind.partition(";")[0] == _JSON
 
 
-def _is_known(tag: str, known: str) -> bool:
-    """By weak comparison, as it has to be."""
+def is_known(tag: str, known: str) -> bool:
+    """Whether If-None-Match (known) has the tag: by weak comparison (RFC 9110, 13.1.2)."""
     if not known:
         return False
     tags = [each.strip().removeprefix("W/") for each in known.split(",")]

@@ -9,9 +9,8 @@ from fastapi import APIRouter, Query, Response, status
 from nib.committing import commit
 from nib.database import Nib
 from nib.errors import NotFound
-from nib.mirror import Lookups
 from nib.paging import Paging
-from nib.places import switch_called
+from nib.places import dpid_called
 from prewire.fabric.forgetting import host_forgotten
 from prewire.fabric.links import LinkList, link_list
 from prewire.fabric.located import HostList, HostOut, host_list, host_out
@@ -35,7 +34,7 @@ def _add_links(routes: APIRouter, nib: Nib) -> None:
     def list_links(page: Paging, switch: OneSwitch = None) -> LinkList:
         """Links between switches, each once; those of one switch as seen from it."""
         with nib.view() as view:
-            return link_list(view, switch=_known(switch, view), page=page)
+            return link_list(view, switch=dpid_called(switch, view), page=page)
 
     @routes.get("/topology", tags=["fabric"])
     def get_topology() -> TopologyOut:
@@ -49,7 +48,7 @@ def _add_hosts(routes: APIRouter, nib: Nib) -> None:
     def list_hosts(page: Paging, switch: OneSwitch = None) -> HostList:
         """Stations: containers, what interfaces name, and hosts that were heard at edge ports."""
         with nib.view() as view:
-            return host_list(view, switch=_known(switch, view), page=page)
+            return host_list(view, switch=dpid_called(switch, view), page=page)
 
     @routes.get("/hosts/{mac}", tags=["fabric"])
     def get_host(mac: str) -> HostOut:
@@ -64,8 +63,3 @@ def _add_hosts(routes: APIRouter, nib: Nib) -> None:
     async def forget_host(mac: str, response: Response) -> None:
         """Forget where a host was heard; it is learned anew when it speaks."""
         await commit(nib, host_forgotten(mac), response)
-
-
-def _known(called: str | None, view: Lookups) -> str | None:
-    """The datapath id of a switch that was asked for. FieldError where there is none such."""
-    return None if called is None else switch_called(called, view).dpid

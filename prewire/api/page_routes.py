@@ -18,6 +18,8 @@ from typing import Final
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from prewire.api.conditional import is_known
+
 _PACKAGE: Final = "prewire.page"
 _INDEX: Final = "index.html"
 _TYPES: Final[Mapping[str, str]] = {
@@ -88,18 +90,13 @@ def _answer(request: Request, path: str) -> Response:
     if file is None:
         raise HTTPException(404)
     headers = {**_HEADERS, "ETag": file.etag}
-    if file.etag in _tags(request.headers.get("if-none-match", "")):
+    if is_known(file.etag, request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
     content = file.content
     if _takes_gzip(request.headers.get("accept-encoding", "")):
         headers["Content-Encoding"] = "gzip"
         content = file.zipped
     return Response(content, media_type=file.media_type, headers=headers)
-
-
-def _tags(header: str) -> set[str]:
-    """The tags of If-None-Match, compared weakly (RFC 9110, 13.1.2)."""
-    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
 def _takes_gzip(header: str) -> bool:

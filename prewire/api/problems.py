@@ -131,7 +131,7 @@ async def _failed(request: Request, error: Exception) -> JSONResponse:
     """Errors that the rooms raise; any other is a defect, and is logged."""
     kind = _KINDS.get(type(error), _UNEXPECTED)
     if kind is _UNEXPECTED:
-        LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        LOG.error("%s %r failed", request.method, request.scope["path"], exc_info=error)
         return _answer(kind, f"{type(error).__name__} while serving the request")
     message = getattr(error, "message", str(error))
     field = getattr(error, "field", kind.field)
@@ -161,7 +161,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         about = ("body", "send less at once, or have the operator raise the setting api_max_body")
     kind = _Kind(error.status_code, "http", str(error.detail), *about)
-    answer = _answer(kind, f"{request.method} {request.url.path}: {error.detail}")
+    answer = _answer(kind, f"{request.method} {request.scope['path']}: {error.detail}")
     answer.headers.update(error.headers or {})
     return answer
 

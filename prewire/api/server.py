@@ -13,6 +13,7 @@ from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
 
 from gateway_lb import plain_registration
 from gateway_lb import routes as gateway_lb_routes
@@ -68,6 +69,15 @@ _ROOMS: Final = (
 )
 
 
+class _Identified(FastAPI):
+    """FastAPI, with ids around all of its layers: also the answer to a defect, and its line, say
+    which request it was."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The application, with its layers."""
+        return RequestIds(super().build_middleware_stack())
+
+
 def application(
     nib: Nib,
     report_tick_ms: int = DEFAULT_TICK_MS,
@@ -92,7 +102,7 @@ def application(
             yield
         await readings.close()
 
-    app = FastAPI(
+    app = _Identified(
         title="prewire",
         version=__version__,
         description="Network control plane for serverless container platforms.",
@@ -107,7 +117,6 @@ def application(
     app.add_middleware(Conditional)
     app.add_middleware(Guard, access=access)
     _measure(app, desk, watch)
-    app.add_middleware(RequestIds)
     app.include_router(gateway_lb_routes.router(nib, desk))
     app.include_router(qos_routes.router(nib, provision, reservations))
     app.include_router(predictor_routes.router(nib))

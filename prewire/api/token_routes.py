@@ -21,7 +21,7 @@ from nib.draft import Draft
 from nib.errors import Conflict, FieldError
 from nib.fields import check_name
 from nib.paging import Next, Paging
-from prewire.api.access.known import KnownTokens, hash_of, new_secret
+from prewire.api.access.known import KnownTokens, has_expired, hash_of, new_secret
 
 Change: TypeAlias = Callable[[Draft], tuple[bool, Token]]
 
@@ -126,7 +126,7 @@ def router(nib: Nib, known: KnownTokens | None) -> APIRouter:
         secret = new_secret()
         wanted = _token(name, body, secret)
         created, stored = await commit(nib, _put(wanted, rotate=rotate), response)
-        await _seen(nib, known, stored, name)
+        await _seen(nib, known, name)
         response.status_code = status.HTTP_201_CREATED if created else status.HTTP_200_OK
         response.headers["Cache-Control"] = "no-store"
         is_new = bool(stored.hash) and stored.hash == wanted.hash
@@ -136,7 +136,7 @@ def router(nib: Nib, known: KnownTokens | None) -> APIRouter:
     async def delete_token(name: str, response: Response) -> None:
         """Delete a token; who has it is refused from now on."""
         await commit(nib, lambda draft: draft.delete(Token, name), response)
-        await _seen(nib, known, None, name)
+        await _seen(nib, known, name)
 
     return routes
 
@@ -166,7 +166,7 @@ def token_out(row: Token) -> TokenOut:
         created_ms=row.created_ms,
         expires_ms=row.expires_ms or None,
         created_by=row.created_by,
-        expired=0 < row.expires_ms <= now_ms(),
+        expired=has_expired(row.expires_ms),
     )
 
 
@@ -211,8 +211,8 @@ def _check_subject(draft: Draft, wanted: Token) -> None:
             )
 
 
-async def _seen(nib: Nib, known: KnownTokens | None, stored: Token | None, name: str) -> None:
-    """Return when this server checks by what was stored."""
+async def _seen(nib: Nib, known: KnownTokens | None, name: str) -> None:
+    """Return when this server checks by what is stored, by this request or by a later one."""
     if known is not None:
-        seen = nib.when(lambda _: known.holds(stored, name))
+        seen = nib.when(lambda view: known.holds(view.get(Token, name), name))
         await asyncio.wait_for(asyncio.wrap_future(seen), _SEEN_SECONDS)

@@ -36,6 +36,7 @@ from prewire.errors import CommandFailed
 
 _MOST_VALUES: Final = 500_000  # with aliases, a small file can stand for a very large one
 _DEEPEST: Final = 20
+_MOST_KEYS: Final = 10_000  # of one mapping, with those that are merged into it
 _ITEMS: Final[dict[str, type[BaseModel]]] = {
     "services": ServiceItem,
     "classes": ClassItem,
@@ -55,6 +56,14 @@ class BadDocument(CommandFailed):
 
 class _Loader(yaml.SafeLoader):
     """Plain values of JSON, and of mappings whose keys are given once."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """As usual, but for merges of merges, which may double with each."""
+        super().flatten_mapping(node)
+        if len(node.value) > _MOST_KEYS:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"more than {_MOST_KEYS} keys are merged", node.start_mark
+            )
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """As usual, but for keys that are given twice, which usually the last one wins."""

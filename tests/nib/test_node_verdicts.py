@@ -68,6 +68,7 @@ async def moved(nib: Nib, here: Checks, there: Checks) -> None:
     nib.write(lambda draft: draft.put(replace(WEB, health=None))).result(60)
     there.set(wanted(nib, THERE))
     assert verdict(nib) is None
+    assert (here._writes, there._writes) == ({}, {}), "containers come and go; nothing is kept"
     await here.close()
     await there.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,9 +21,11 @@ from nib.observed import Health
 from nib.plans import ContainerPlan
 from nib.prewarm import Override
 from nib.topology import Port, Switch
+from prewire.api.watching import feed as feed_of_changes
 from prewire.api.watching.catalogue import KINDS
 from prewire.api.watching.choice import choice_of
-from prewire.api.watching.feed import CLOSED, Feed
+from prewire.api.watching.feed import CLOSED, LINGER_S, Feed
+from prewire.api.watching.frames import EventId
 from prewire.api.watching.watcher import TOO_SLOW, Watcher
 
 Frame = dict[str, Any]
@@ -262,6 +265,51 @@ def test_one_that_does_not_read_is_let_go(nib: Nib, run: Callable[[Check], None]
             assert slow.next() == b""
             assert slow.ended == TOO_SLOW
         assert feed.dropped == 1
+
+    run(check)
+
+
+def test_what_is_kept_for_watchers_to_come_is_bounded(
+    nib: Nib, run: Callable[[Check], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_of_changes, "_MOST_PIECES", 3)
+    monkeypatch.setattr(feed_of_changes, "_MOST_SNAPSHOTS", 2)
+
+    async def check(feed: Feed) -> None:
+        async with watched(feed, kinds="services") as watcher:
+            heard = EventId.parsed((await until(watcher, "ready"))[-1]["id"])
+            assert heard is not None
+            for number in range(8):
+                row = Service(f"s{number}", f"10.0.1.{number}", 80)
+                await write(nib, partial(put, row))
+                await until(watcher, "put", row.name)
+            for number in range(8):
+                after = str(replace(heard, number=heard.number + number))
+                async with watched(feed, after, kinds="services") as late:
+                    seen = await until(late, "ready")
+                    assert [each["key"] for each in seen[:-1]] == [
+                        f"s{n}" for n in range(number, 8)
+                    ]
+        for kinds in ("services", "classes", "services,classes", "links"):
+            async with watched(feed, kinds=kinds) as other:
+                await until(other, "ready")
+        assert 0 < len(feed._pieces) <= 3
+        assert 0 < len(feed._snapshots) <= 2
+
+    run(check)
+
+
+def test_a_kind_is_held_for_a_while_after_its_last_watcher(run: Callable[[Check], None]) -> None:
+    async def check(feed: Feed) -> None:
+        later_s = time.monotonic() + 2 * LINGER_S
+        async with watched(feed, kinds="services,classes"):
+            async with watched(feed, kinds="links"):
+                feed._beat(later_s)
+            assert set(feed._held) == {"services", "classes", "links"}
+            feed._beat(later_s + LINGER_S)
+            assert "links" in feed._held
+            feed._beat(later_s + LINGER_S + 1)
+            assert set(feed._held) == {"services", "classes"}
 
     run(check)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import httpx
 import pytest
@@ -70,7 +70,13 @@ def test_what_is_open_without_a_token_is_this() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_viewers_read_all_but_tokens(method: str) -> None:
-    for path in (WEB, "/v1/status", f"{WEB}/containers/c1", "/v1/dependencies/graph"):
+    for path in (
+        WEB,
+        "/v1/status",
+        f"{WEB}/containers/c1",
+        "/v1/dependencies/graph",
+        "/v1/dependencies/graph/db",
+    ):
         assert may(VIEWERS, method, path)
     assert not may(VIEWERS, method, "/v1/tokens")
     assert not may(VIEWERS, method, "/v1/tokens/ops")
@@ -252,6 +258,17 @@ def test_a_body_that_was_looked_at_comes_once_more() -> None:
     assert then == {"type": "http.disconnect"}
 
 
+@pytest.mark.parametrize("length", ["1001", "0" * 20 + "9999", "9" * 5000, "-1", "", "1e3"])
+def test_a_length_beyond_the_limit_is_refused_however_it_is_written(length: str) -> None:
+    with pytest.raises(Refusal, match="more than 1000 bytes"):
+        bodies.check_length([(b"content-length", length.encode())], 1000)
+
+
+def test_a_length_within_the_limit_is_known() -> None:
+    assert bodies.check_length([(b"host", b"x"), (b"content-length", b"1000")], 1000)
+    assert not bodies.check_length([(b"host", b"x")], 1000)
+
+
 def test_one_client_has_so_many_requests_a_second_and_others_theirs() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await JSONResponse({})(scope, receive, send)
@@ -269,6 +286,30 @@ def test_one_client_has_so_many_requests_a_second_and_others_theirs() -> None:
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.json()["type"] == "urn:prewire:problem:too-many-requests"
     assert asyncio.run(codes("10.0.0.2", 1))[0].status_code == 200
+
+
+def test_an_address_that_is_refused_too_often_is_told_to_wait_and_others_there_are_not() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse({})(scope, receive, send)
+
+    async def answers() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(guard)) as http:
+            bad = [await http.get("http://x/v1/status", headers=WRONG) for _ in range(120)]
+            return [*bad, await http.get("http://x/v1/status", headers=RIGHT)]
+
+    told = Told()
+    credentials = Credentials(KnownTokens(cast(Nib, told)))
+    told.tell(None, Token("ci", VIEWER, hash_of("pw_a")))
+    guard = Guard(app, Access(credentials, rate=5))
+    first, *_, last, good = asyncio.run(answers())
+    assert first.status_code == 401
+    assert last.status_code == 429
+    assert "token" in last.json()["remedy"]
+    assert good.status_code == 200
+
+
+WRONG: Final = {"Authorization": "Bearer pw_b"}
+RIGHT: Final = {"Authorization": "Bearer pw_a"}
 
 
 class Told:

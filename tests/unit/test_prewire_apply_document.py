@@ -104,6 +104,12 @@ def test_a_small_file_that_stands_for_a_large_one() -> None:
     assert "too large" in refused("\n".join(lines))
 
 
+def test_merges_that_double_with_each_other_end_early() -> None:
+    merged = "\n".join(f"- &a{n}\n  <<: [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))
+    text = f"services:\n- &a0 {{name: web, port: 80}}\n{merged}"
+    assert "more than 10000 keys are merged" in refused(text)
+
+
 def test_unknown_keys_are_told_with_what_may_be_meant() -> None:
     text = """
         policy: []

@@ -15,8 +15,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from nib.database import Nib
 from nib.request_ids import REQUEST, request_id
 from prewire import logs
+from prewire.api import server
 from prewire.api.request_ids import RequestIds
 from prewire.settings import load
 
@@ -131,3 +133,23 @@ def test_answers_and_what_is_done_for_them_have_the_id_of_their_request() -> Non
 
     asyncio.run(ask())
     assert REQUEST.get() == ""
+
+
+def test_the_answer_to_a_defect_and_its_line_have_the_id_too() -> None:
+    app = server.application(Nib("unix:/nowhere", "none"))
+
+    @app.get("/of/{name}")
+    def defect(name: str) -> None:
+        raise ZeroDivisionError(name)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return await client.get("/of/a%1b%0adefect", headers={"X-Request-Id": "mine"})
+
+    with logged("text") as written:
+        answer = asyncio.run(ask())
+    assert answer.status_code == 500
+    assert answer.headers.get_list("x-request-id") == ["mine"]
+    line = written.getvalue().splitlines()[0]
+    assert line.endswith(r"GET '/of/a\x1b\ndefect' failed [request=mine]")

@@ -7,6 +7,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import jwt
@@ -17,6 +18,7 @@ from nib.access import Token
 from nib.database import Nib
 from nib.mirror import RowChange
 from nib.watch import Batch, BatchCallback, Watch
+from prewire.api.access.asking import Credentials
 from prewire.api.access.identity import OPERATOR, REGISTRAR, VIEWER, Identity
 from prewire.api.access.jwks import KeysAway, KeySet, check_url
 from prewire.api.access.known import KnownTokens
@@ -150,6 +152,7 @@ def _part(told: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     "token",
     ["x", "a.b.c", "..", "é", _part({"alg": "RS256", "kid": ["1"]}) + ".e30.x",
+     _part({"alg": ["RS256"]}) + ".e30.x", _part({"alg": {}}) + ".e30.x",
      base64.urlsafe_b64encode(b"[" * 5000).decode().rstrip("=") + ".e30.x", "eyJ.eyJ."],
 )  # fmt: skip
 def test_what_is_no_jwt_is_refused(issuer: Issuer, token: str) -> None:
@@ -215,5 +218,22 @@ def test_a_row_of_the_database_goes_before_the_claims(issuer: Issuer) -> None:
     checking = checker(issuer, row)
     found = identity(checking, issuer.token(prewire_role="operator"))
     assert (found.name, found.role) == ("alice", VIEWER)
+    credentials = Credentials(checking._known, checking)
+    assert credentials.is_valid(found)
+    assert not credentials.is_valid(replace(found, until_ms=1)), "its JWT has ended"
     past = Token("alice", OPERATOR, subject="oidc:alice", expires_ms=1)
     assert "has expired" in refused(checker(issuer, past), issuer.token(prewire_role="operator"))
+
+
+def test_who_has_a_row_has_it_as_long_as_the_jwt_holds(issuer: Issuer) -> None:
+    found = identity(checker(issuer, Token("a", VIEWER, subject="oidc:alice")), issuer.token())
+    assert found.expires_ms == 0
+    assert 0 < found.until_ms - 1000 * time.time() < 3_600_000
+
+
+def test_a_row_that_is_made_later_ends_what_the_claims_said(issuer: Issuer) -> None:
+    checking = checker(issuer)
+    found = identity(checking, issuer.token(prewire_role="operator"))
+    assert Credentials(checking._known, checking).is_valid(found)
+    later = checker(issuer, Token("alice", VIEWER, subject="oidc:alice"))
+    assert not Credentials(later._known, later).is_valid(found)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from prewire.api.access.protocol import GuardedProtocol
+from prewire.api.access.protocol import MAX_HEAD, GuardedProtocol
 from tests.waiting import until
 
 PATIENCE_S: Final = 0.3
@@ -45,17 +46,26 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
+    with serving(Impatient) as number:
+        yield number
+
+
+@contextmanager
+def serving(protocol: type[GuardedProtocol]) -> Iterator[int]:
+    """The port that the application is served on inside the body."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(application, http=Impatient, ws="none", lifespan="off", log_config=None)
+        uvicorn.Config(application, http=protocol, ws="none", lifespan="off", log_config=None)
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    until(lambda: server.started, bool, "it serves")
-    yield int(listening.getsockname()[1])
-    server.should_exit = True
-    thread.join()
-    listening.close()
+    try:
+        until(lambda: server.started, bool, "it serves")
+        yield int(listening.getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
 
 
 def connected(port: int, sent: bytes = b"") -> socket.socket:
@@ -95,6 +105,31 @@ def test_a_trickle_of_bytes_buys_no_time(port: int) -> None:
                 slow.sendall(b"X")
                 threading.Event().wait(PATIENCE_S / 10)
         assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("endless", [b"X-1: y\r\n", b"y"])
+def test_trailers_are_as_long_as_a_head_at_most(
+    endless: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    chunked = b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+    short = chunked + b"X-1: y\r\n" * 100 + b"\r\n"
+    with serving(GuardedProtocol) as port, caplog.at_level(logging.INFO):
+        with connected(port, short + short) as good:
+            assert good.recv(1000).endswith(b"ok")
+        with connected(port, chunked + b"X: ") as slow, suppress(ConnectionError):
+            for _ in range(LARGE // MAX_HEAD):
+                slow.sendall(endless * (MAX_HEAD // len(endless)))
+        until(lambda: caplog.text, lambda said: f"more than {MAX_HEAD} bytes" in said, "it ends")
+
+
+def test_a_long_body_is_no_head(port: int) -> None:
+    body = b"x" * (8 * MAX_HEAD)
+    for framed in (
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body),
+        b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body),
+    ):
+        with connected(port, b"PUT / HTTP/1.1\r\nHost: x\r\n" + framed) as good:
+            assert good.recv(15) == b"HTTP/1.1 200 OK"
 
 
 def test_a_client_that_reads_nothing_is_given_up(port: int) -> None:

@@ -71,10 +71,11 @@ class Credentials:
         return _unexpired(found)
 
     def is_valid(self, identity: Identity) -> bool:
-        """Whether the row it came from is as it was, and its time has not come."""
-        if has_expired(identity.expires_ms):
+        """Whether its row is as it was, also where it had none, and its time has not come."""
+        if has_expired(identity.expires_ms) or has_expired(identity.until_ms):
             return False
-        return not identity.known_by or self._known.of(identity.known_by) == identity
+        row = self._known.of(identity.known_by or identity.name)
+        return row == identity if identity.known_by else row is None
 
     def _of_certificate(self, scope: Scope) -> Identity:
         subject = certificate_subject(scope)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from prewire.api.access.identity import Identity
 from prewire.api.access.refusals import forbidden, too_large
+
+_LONGEST_LENGTH: Final = 20  # digits, leading zeros among them
 
 
 class BodyTooLarge(HTTPException):
@@ -27,7 +29,7 @@ def check_length(headers: Iterable[tuple[bytes, bytes]], limit: int) -> bool:
     """Whether the length of the body is known beforehand. Refusal where it is beyond the limit."""
     for name, value in headers:
         if name == b"content-length":
-            if not value.isdigit() or int(value[:20]) > limit:
+            if not value.isdigit() or len(value) > _LONGEST_LENGTH or int(value) > limit:
                 raise too_large(limit)
             return True
     return False

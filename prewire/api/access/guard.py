@@ -23,7 +23,14 @@ from prewire.api.access.identity import REGISTRAR, Identity
 from prewire.api.access.known import KnownTokens
 from prewire.api.access.needs import Need, allows, need_of
 from prewire.api.access.rates import Rates, whole_seconds
-from prewire.api.access.refusals import Refusal, forbidden, no_such_path, too_large, too_many
+from prewire.api.access.refusals import (
+    Refusal,
+    forbidden,
+    no_such_path,
+    too_large,
+    too_many,
+    too_many_refused,
+)
 from prewire.api.access.telling import Telling, client_of
 
 DEFAULT_RATE: Final = 5000  # requests a second of one identity
@@ -109,7 +116,7 @@ class Guard:
             client = client_of(scope)
             wait_s = self._failures.wait_s(client, now_s)
             if wait_s:
-                raise too_many(client, FAILURES, whole_seconds(wait_s)) from None
+                raise too_many_refused(client, FAILURES, whole_seconds(wait_s)) from None
             raise
         if self._rates is not None:
             wait_s = self._rates.wait_s(identity.name or client_of(scope), now_s)

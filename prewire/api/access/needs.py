@@ -121,15 +121,19 @@ def need_of(method: str, path: str) -> tuple[Need | None, Sequence[str]]:
         is_open = path in OPEN_PATHS or path.startswith(_OPEN_BELOW)
         return (Need.OPEN if is_open else None), ()
     segments = path[len(_PREFIX) :].split("/")
-    node: Any = _TREE
-    for segment in segments:
-        node = node.get(segment) or node.get(_ANY) if segment else None
-        if node is None:
-            return None, segments
-    methods = node.get(_METHODS)
+    methods = _methods(_TREE, segments)
     if methods is None:
         return None, segments
     return methods.get("GET" if method == "HEAD" else method, Need.WRITE), segments
+
+
+def _methods(node: Mapping[str, Any], segments: Sequence[str]) -> Mapping[str, Need] | None:
+    """What each method of this path below a node needs; a segment's own word goes before any."""
+    if not segments:
+        return node.get(_METHODS)
+    first, *rest = segments
+    below = (node[word] for word in (first, _ANY) if first and word in node)
+    return next((found for each in below if (found := _methods(each, rest)) is not None), None)
 
 
 def allows(need: Need, identity: Identity, segments: Sequence[str]) -> bool:

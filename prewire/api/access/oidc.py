@@ -10,7 +10,7 @@ claims do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import jwt
@@ -82,7 +82,7 @@ class OidcIssuer:
         if row is not None:
             if has_expired(row.expires_ms):
                 raise unauthenticated(f"the token {row.name} has expired")
-            return row
+            return replace(row, until_ms=told.expires_ms)
         if not told.role:
             raise forbidden(told.name, "none", f"its claim {self._claims.role} names no role")
         return told
@@ -90,7 +90,7 @@ class OidcIssuer:
     async def _verified(self, token: bytes) -> Identity:
         try:
             header = jwt.get_unverified_header(token)
-            if header.get("alg") not in _KNOWN:
+            if str(header.get("alg")) not in _KNOWN:
                 raise jwt.InvalidAlgorithmError
             key = await self._keys.key(header.get("kid"))
             if key is None:

@@ -38,8 +38,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._arrival: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._extensions: dict[str, Any] = {}
-        self._in_head = True
-        self._head_bytes = 0
+        self._is_arriving = True
+        self._has_body = False
+        self._head_bytes = 0  # that came since a request began, or since its body did last
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first request has to come."""
@@ -57,31 +58,34 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """A head that does not end is refused."""
+        """A head that does not end is refused; so are trailers after a body in chunks."""
+        self._has_body = False
         super().data_received(data)
-        if self._in_head:
-            self._head_bytes += len(data)
+        if self._is_arriving:
+            self._head_bytes = 0 if self._has_body else self._head_bytes + len(data)
             if self._head_bytes > MAX_HEAD and not self.transport.is_closing():
                 self._tell("its request's head has more than %d bytes", MAX_HEAD)
-                self.transport.write(_REFUSED_HEAD)
+                if self.cycle is None or self.cycle.response_complete:
+                    self.transport.write(_REFUSED_HEAD)
                 self.transport.close()
 
     def on_message_begin(self) -> None:
         """A request begins to arrive."""
         super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
+        self._is_arriving, self._head_bytes = True, 0
         if self._arrival is None:
             self._arm_arrival()
         if self._extensions:
             self.scope["extensions"] = self._extensions
 
-    def on_headers_complete(self) -> None:
-        """Its head is there."""
-        self._in_head = False
-        super().on_headers_complete()
+    def on_body(self, body: bytes) -> None:
+        """A part of its body is there."""
+        self._has_body = True
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it is there."""
+        self._is_arriving = False
         self._disarm_arrival()
         super().on_message_complete()
 

@@ -106,13 +106,30 @@ def too_large(limit: int) -> Refusal:
 
 def too_many(who: str, per_second: int, retry_after_s: int) -> Refusal:
     """429: more requests than one client may send."""
+    return _too_many(
+        f"more than {per_second} requests a second from {who}",
+        "wait as Retry-After says; the setting api_rate is the limit",
+        retry_after_s,
+    )
+
+
+def too_many_refused(client: str, per_second: int, retry_after_s: int) -> Refusal:
+    """429: more requests of nobody known than one address may send."""
+    return _too_many(
+        f"more than {per_second} requests a second from {client} were refused",
+        "wait as Retry-After says, and send a token that holds",
+        retry_after_s,
+    )
+
+
+def _too_many(detail: str, remedy: str, retry_after_s: int) -> Refusal:
     return Refusal(
         429,
         "too-many-requests",
         "Too many requests",
-        f"more than {per_second} requests a second from {who}",
+        detail,
         field="request",
-        remedy="wait as Retry-After says; the setting api_rate is the limit",
+        remedy=remedy,
         headers={"Retry-After": str(retry_after_s)},
     )
 

@@ -41,6 +41,8 @@ CLOSED: Final = "the server ends"
 
 _PIECE_BYTES: Final = 64 << 10
 _PIECE_EVENTS: Final = 1000
+_MOST_PIECES: Final = 256  # kept between two events, for places that watchers go on from
+_MOST_SNAPSHOTS: Final = 16  # likewise, for sets of kinds
 _RETRY_S: Final = 5.0
 
 
@@ -106,10 +108,6 @@ class Feed:
         """Forget a watcher."""
         self.watchers.discard(watcher)
         self.dropped += watcher.ended == TOO_SLOW
-        wanted = {name for each in self.watchers for name in each.choice.names}
-        for name, held in self._held.items():
-            if name not in wanted and held.alone_since is None:
-                held.alone_since = time.monotonic()
 
     def piece(self, choice: Choice, after: int) -> tuple[bytes, int]:
         """What a watcher is sent of the events after this one, and the last of them; made once for
@@ -119,6 +117,8 @@ class Feed:
         asked = (choice.names, after)
         found = self._pieces.get(asked)
         if found is None:
+            if len(self._pieces) >= _MOST_PIECES:
+                self._pieces.clear()
             found = self._pieces[asked] = self._piece(choice, after)
         return found
 
@@ -128,6 +128,8 @@ class Feed:
             return self._snapshot(choice)
         found = self._snapshots.get(choice.names)
         if found is None:
+            if len(self._snapshots) >= _MOST_SNAPSHOTS:
+                self._snapshots.clear()
             found = self._snapshots[choice.names] = self._snapshot(choice)
         return found
 
@@ -144,7 +146,7 @@ class Feed:
             self.history.add(NOTHING)  # what was heard of it before does not lead up to now
             held = self._held[kind.name] = _Held(kind, self.history.last)
             self._ears.open()
-        held.alone_since = None
+        held.wanted_at = time.monotonic()
         self._ears.stir()
         return held
 
@@ -247,8 +249,11 @@ class Feed:
         for watcher in self.watchers:
             watcher.beat = True
             watcher.wake()
+        wanted = frozenset[str]().union(*(each.choice.names for each in self.watchers))
         for name, held in tuple(self._held.items()):
-            if held.alone_since is not None and now_s - held.alone_since > LINGER_S:
+            if name in wanted:
+                held.wanted_at = now_s
+            elif now_s - held.wanted_at > LINGER_S:
                 del self._held[name]
         if not self._held:
             self._pieces.clear()
@@ -261,10 +266,13 @@ def _traits(shown: Shown | None) -> Traits:
 
 
 class _Held:
-    """A kind that somebody watches, or did lately. since: the event with which that began."""
+    """A kind that somebody watches, or did lately.
+
+    since: the event with which that began; wanted_at: when somebody did last, monotonic seconds.
+    """
 
     def __init__(self, kind: Kind, since: int) -> None:
         self.holding = Holding(kind)
         self.since = since
         self.is_filled = asyncio.Event()
-        self.alone_since: float | None = None
+        self.wanted_at = time.monotonic()

@@ -85,12 +85,14 @@ class Holding:
         began = time.monotonic()
         with nib.view() as view:
             touched = iter(self._touched(heard, view, now_ms))
-        self._is_new = False
+        was_new, self._is_new = self._is_new, False
         found: list[Change] = []
         while some := tuple(islice(touched, _AT_ONCE)):
             with nib.view() as view:
                 for unit in some:
                     found += self._made(unit, view, now_ms)
+        if was_new:
+            found += self._lost(found)
         ended = time.monotonic()
         self._rests_until = ended + max(self.kind.pace_s, _SHARE * (ended - began))
         return found
@@ -131,6 +133,11 @@ class Holding:
         for key in sorted(before - made.keys()):
             if key in self.objects:
                 yield Change(key, self.objects[key], None)
+
+    def _lost(self, found: Iterable[Change]) -> list[Change]:
+        """Objects that went while one of another unit could not be made: no unit knows of them."""
+        told = {change.key for change in found}.union(*self._units.values())
+        return [Change(key, old, None) for key, old in self.objects.items() if key not in told]
 
     def _shown(self, key: str, each: BaseModel) -> Shown:
         kind = self.kind
