@@ -18,7 +18,7 @@ from prewire.bundle.parts import Part, written
 from prewire.bundle.redacting import Redactor
 from prewire.errors import CommandFailed
 
-_LARGEST: Final = 32_000_000  # bytes of a part; what is beyond is left out, and said
+_LARGEST: Final = 32_000_000  # characters of a part; what is beyond is left out, and said
 _README: Final = """\
 A bundle of `prewire support-bundle`, made at {at}.
 

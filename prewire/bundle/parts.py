@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import httpx
 
+from nib.tls_stream import tool_options
 from prewire import __version__
 from prewire.commands.client import Client
 from prewire.commands.doctor_commands import gathered
@@ -153,8 +154,8 @@ def _metrics(settings: Settings) -> Iterator[Part]:
     urls = {"api": f"{settings.api_url}/metrics"}
     urls |= {f"controller-{number}": url for number, url in enumerate(settings.scrape_urls)}
     if settings.predictor_metrics_port:
-        port = settings.predictor_metrics_port
-        urls["predictor"] = f"http://{settings.predictor_host}:{port}/metrics"
+        host, port = settings.predictor_host, settings.predictor_metrics_port
+        urls["predictor"] = str(httpx.URL(scheme="http", host=host, port=port, path="/metrics"))
     for name, url in urls.items():
         yield Part(f"metrics/{name}.txt", partial(_fetched, url, settings))
 
@@ -177,7 +178,8 @@ def _of_switches(settings: Settings) -> Iterator[Part]:
     if not remote:
         return
     switch = OpenVSwitch(remote)
-    yield Part("switch/show.txt", partial(_said, ["ovs-vsctl", f"--db={remote}", "show"]))
+    shown = ["ovs-vsctl", f"--db={remote}", *tool_options(remote), "show"]
+    yield Part("switch/show.txt", partial(_said, shown))
     try:
         bridges = switch.bridges()
     except CommandFailed:

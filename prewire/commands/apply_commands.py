@@ -40,8 +40,9 @@ def apply(
     api: Api = None,
     output: Form = Output.TABLE,
 ) -> None:
-    """Make services, classes, policies and rates of links as a file lists them, or change nothing
-    where anything is wrong."""
+    """Make everything as a file lists it (services, classes, policies, link rates, scalings,
+    provisionings, schedules, overrides, dependencies), or change nothing where anything is wrong.
+    """
     _print(_applied(file, api, prune=prune, query=waiting(wait)), output, "done")
 
 

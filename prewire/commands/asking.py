@@ -1,7 +1,7 @@
 """A list of the REST server, asked for by the standard library alone, and given little time.
 
 For the completion of words, which cannot wait for the settings and the HTTP library of commands. It
-looks for the server and the token where they do: environment, then the settings' file.
+looks for the server where they do: environment, then the settings' file. The token is theirs.
 Must not know: what the list is for.
 """
 
@@ -12,9 +12,12 @@ import json
 import os
 import ssl
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from prewire.commands.credentials import token_for
 
 _WITHIN_S: Final = 0.5
 _FILE: Final = "/etc/prewire/prewire.toml"
@@ -26,14 +29,25 @@ _DEFAULTS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """This machine's own server, as `credentials` asks for it."""
+
+    api_url: str
+    state_dir: Path
+
+
 def listed(path: str, url: str | None) -> list[Any]:
     """The items of a list; url: of the server, None: as set. Raises whatever goes wrong."""
     settings = _settings()
-    url = url or os.environ.get("PREWIRE_API") or _own_url(settings)
+    here = _Here(_own_url(settings), Path(settings["state_dir"]))
+    url = url or os.environ.get("PREWIRE_API") or here.api_url
+    token = token_for(url, here)
     server = urlsplit(url)
     connection = _connection(server.scheme, server.netloc, settings["tls"])
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        connection.request("GET", f"{server.path.rstrip('/')}{path}", headers=_headers(settings))
+        connection.request("GET", f"{server.path.rstrip('/')}{path}", headers=headers)
         answer = connection.getresponse()
         found = json.loads(answer.read()) if answer.status == http.client.OK else {}
     finally:
@@ -69,13 +83,3 @@ def _connection(scheme: str, place: str, tls: str) -> http.client.HTTPConnection
     context = ssl.create_default_context(cafile=str(Path(tls) / "cacert.pem") if tls else None)
     context.check_hostname = not tls  # as commands: the CA is ours, names are not compared
     return http.client.HTTPSConnection(place, timeout=_WITHIN_S, context=context)
-
-
-def _headers(settings: dict[str, str]) -> dict[str, str]:
-    token = os.environ.get("PREWIRE_TOKEN") or _token_in(settings)
-    return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-def _token_in(settings: dict[str, str]) -> str:
-    path = Path(os.environ.get("PREWIRE_TOKEN_FILE") or Path(settings["state_dir"]) / "admin.token")
-    return path.read_text("utf-8").strip() if os.access(path, os.R_OK) else ""

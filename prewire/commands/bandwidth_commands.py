@@ -8,8 +8,6 @@ from urllib.parse import quote
 import typer
 
 from nib.fields import check_text
-from nib.rates import show_rate
-from prewire.commands import columns, rows
 from prewire.commands.command_options import (
     AnySwitch,
     Api,
@@ -18,9 +16,10 @@ from prewire.commands.command_options import (
     bits_a_second,
     client,
     given,
-    print_rows,
+    print_kind,
     waiting,
 )
+from prewire.commands.kinds import kind_called
 from prewire.commands.show import Output
 
 link_rate = typer.Typer(no_args_is_help=True, help="What ports can carry, where they do not say.")
@@ -41,9 +40,7 @@ def bandwidth(switch: AnySwitch = None, api: Api = None, output: Form = Output.T
     By class: what is guaranteed in it, and what more could be.
     """
     found = client(api).call("GET", "/v1/bandwidth", params=given(switch=switch))
-    if output is Output.TABLE:
-        found = {"items": [rows.bandwidth(each) for each in found["items"]]}
-    print_rows(found, output, columns.BANDWIDTH)
+    print_kind(kind_called("bandwidth"), found, output)
 
 
 @link_rate.command("list")
@@ -84,7 +81,4 @@ def link_rate_path(switch: str, port: str) -> str:
 
 
 def _print(found: Any, output: Output) -> None:
-    if output is Output.TABLE:
-        for each in found.get("items", [found]):
-            each["bps"] = show_rate(each["bps"])
-    print_rows(found, output, columns.LINK_RATE)
+    print_kind(kind_called("link-rate"), found, output)

@@ -120,13 +120,18 @@ def _named(tree: Any, what: str, typed: Typed) -> list[str]:
 
 
 def _names(tree: Any, called: str, typed: Typed) -> list[str]:
-    """The names of all objects of a kind, as the server has them."""
+    """The names of all objects of a kind, as the server has them; none where it is no kind."""
     from prewire.commands.asking import listed  # noqa: PLC0415 - only names need the network
 
     kind = next(
-        each
-        for name, each in tree["kinds"].items()
-        if called in (name, each["plural"], *each["aliases"])
+        (
+            each
+            for name, each in tree["kinds"].items()
+            if called in (name, each["plural"], *each["aliases"])
+        ),
+        None,
     )
+    if kind is None:
+        return []
     answer = listed(f"/v1/{kind['plural']}", typed.options.get("--api"))
     return ["/".join(str(item[part]) for part in kind["key"]) for item in answer]

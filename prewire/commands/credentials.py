@@ -11,13 +11,10 @@ import os
 from contextvars import ContextVar
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from prewire.errors import CommandFailed
-
-if TYPE_CHECKING:  # who only looks at the options does not wait for it
-    from prewire.settings import Settings
 
 TOKEN: Final = "PREWIRE_TOKEN"  # noqa: S105 - a variable's name
 TOKEN_FILE: Final = "PREWIRE_TOKEN_FILE"  # noqa: S105
@@ -27,15 +24,27 @@ ADMIN_FILE: Final = "admin.token"
 GIVEN: Final[ContextVar[str | None]] = ContextVar("token", default=None)
 
 
+class Here(Protocol):
+    """What settings say of this machine's own server; who only looks for a token loads no more."""
+
+    @property
+    def api_url(self) -> str:
+        """Where it is reached."""
+
+    @property
+    def state_dir(self) -> Path:
+        """Where it keeps its files."""
+
+
 class NoToken(CommandFailed):
     """A token that is named cannot be used; the text says why, and never holds it."""
 
 
-def token_for(url: str, given: Settings) -> str | None:
+def token_for(url: str, given: Here) -> str | None:
     """What to send to the server there, with these settings. None: there is none. NoToken."""
     token = GIVEN.get() or os.environ.get(TOKEN)
     if token:
-        return _checked(token, TOKEN)
+        return _checked(token, "--token" if GIVEN.get() else TOKEN)
     named = os.environ.get(TOKEN_FILE)
     if named:
         return _checked(_read(Path(named)), f"{TOKEN_FILE} {named}")
@@ -62,7 +71,7 @@ def _checked(token: str, where: str) -> str:
     return token
 
 
-def _is_own(url: str, given: Settings) -> bool:
+def _is_own(url: str, given: Here) -> bool:
     """Whether the server there is this machine's."""
     if url.rstrip("/") == given.api_url:
         return True

@@ -9,21 +9,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
-_UNITS: Final = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
+from prewire.commands.rows import rate_or
 
 Json = Mapping[str, Any]
-
-
-def rate(bps: int | None) -> str:
-    """Bits per second as people write them: 10G, 2.5G, 100M; "" where it is not known."""
-    if bps is None:
-        return ""
-    for size, unit in _UNITS:
-        if bps >= size:
-            return f"{bps / size:g}{unit}"
-    return str(bps)
 
 
 def as_text(fabric: Json) -> list[str]:
@@ -64,7 +54,7 @@ def _edge(link: Json) -> str:
     ends = f"{_quoted(link['switch'])} -- {_quoted(link['peer'])}"
     said = f"taillabel={_quoted(link['port'])}, headlabel={_quoted(link['peer_port'])}"
     style = ", style=dashed" if link["problem"] else ""
-    return f"{ends} [label={_quoted(rate(link['capacity_bps']))}, {said}{style}]"
+    return f"{ends} [label={_quoted(rate_or(link['capacity_bps'], ''))}, {said}{style}]"
 
 
 def _from_the_top(switch: Json) -> tuple[int, str, str]:

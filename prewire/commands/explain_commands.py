@@ -109,9 +109,8 @@ def _policy_lines(found: Any) -> list[str]:
     here = [_rate(found["share_bps"]), found["share_pps"] and f"{found['share_pps']} packets/s"]
     passed = " and ".join(each for each in here if each)
     meters = ", ".join(map(str, found["meters"]))
-    lines += [f"{'':10}switch {found['switch']} lets {passed} through, meter {meters}"] * (
-        len(passed) > 0
-    )
+    if passed:
+        lines.append(f"{'':10}switch {found['switch']} lets {passed} through, meter {meters}")
     return lines
 
 

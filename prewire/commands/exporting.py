@@ -8,7 +8,6 @@ Must not know: REST, YAML.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import UnionType
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
@@ -78,11 +77,8 @@ def _default(field: FieldInfo) -> Any:
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     """The model within `Model | None` or `list[Model]`."""
-    if isinstance(annotation, type) and not isinstance(annotation, UnionType):
-        try:
-            return annotation if issubclass(annotation, BaseModel) else None
-        except TypeError:
-            pass  # list[Model] is a type, and none of its own
+    if isinstance(annotation, type):
+        return annotation if issubclass(annotation, BaseModel) else None
     return next((part for each in get_args(annotation) if (part := _model_in(each))), None)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from nib.fields import check_database, check_mac
-from prewire.commands import columns, drawing, show
+from prewire.commands import drawing, show
 from prewire.commands.command_options import (
     NO_SWITCH,
     AnySwitch,
@@ -15,8 +15,9 @@ from prewire.commands.command_options import (
     Form,
     client,
     given,
-    print_rows,
+    print_kind,
 )
+from prewire.commands.kinds import kind_called
 from prewire.commands.show import Output
 
 host = typer.Typer(no_args_is_help=True, help="Hosts that were heard at edge ports.")
@@ -32,19 +33,13 @@ def add(app: typer.Typer) -> None:
 def links(switch: AnySwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:
     """List the links between switches: both ends, capacity, and why one carries nothing."""
     found = client(api).call("GET", "/v1/links", params=given(switch=switch))
-    if output is Output.TABLE:
-        for each in found["items"]:
-            each["capacity"] = drawing.rate(each["capacity_bps"])
-    print_rows(found, output, columns.LINK)
+    print_kind(kind_called("link"), found, output)
 
 
 def hosts(switch: AnySwitch = None, api: Api = None, output: Form = Output.TABLE) -> None:
     """List all stations: containers, what interfaces name, and hosts that were heard."""
     found = client(api).call("GET", "/v1/hosts", params=given(switch=switch))
-    if output is Output.TABLE:
-        for each in found["items"]:
-            each["addresses"], each["containers"] = _joined(each)
-    print_rows(found, output, columns.HOST)
+    print_kind(kind_called("host"), found, output)
 
 
 def topology(
@@ -91,7 +86,3 @@ def forget_host(
 ) -> None:
     """Forget where a host was heard; it is learned anew when it speaks."""
     client(api).call("DELETE", f"/v1/hosts/{check_mac('mac', mac)}")
-
-
-def _joined(station: Any) -> tuple[str, str]:
-    return ", ".join(station["addresses"]), ", ".join(station["containers"])

@@ -123,8 +123,8 @@ def delete(
         )
     for name in names:
         if len(meant.parts_of(name)) < len(meant.key):
-            whole = "/".join(field.upper() for field, _ in meant.key)
-            raise typer.BadParameter(f"{name!r} names several; give {whole}", param_hint="NAME")
+            several = f"{name!r} names several; give {meant.spelling}"
+            raise typer.BadParameter(several, param_hint="NAME")
     server = client(api)
     for name in names:
         _delete(server, meant, name, wait=wait)

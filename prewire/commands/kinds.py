@@ -53,6 +53,11 @@ class Kind:
         """Where REST lists them."""
         return f"/v1/{self.plural}"
 
+    @property
+    def spelling(self) -> str:
+        """How a whole name is written, as in "SERVICE/ID"."""
+        return "/".join(name.upper() for name, _ in self.key)
+
     def key_of(self, item: Object) -> str:
         """An object's name among its kind, as in "web/c1"."""
         return "/".join(str(item[name]) for name, _ in self.key)

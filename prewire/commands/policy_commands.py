@@ -17,10 +17,11 @@ from prewire.commands.command_options import (
     Wait,
     client,
     given,
-    print_rows,
+    print_kind,
     rate_option,
     waiting,
 )
+from prewire.commands.kinds import kind_called
 from prewire.commands.show import Output
 
 _DETAILS: Final = (
@@ -52,10 +53,7 @@ def policy_path(name: str) -> str:
 @policy.command("list")
 def list_policies(api: Api = None, output: Form = Output.TABLE) -> None:
     """List all policies: what they ask for, and how they stand."""
-    found = client(api).call("GET", "/v1/policies")
-    if output is Output.TABLE:
-        found = {"items": [rows.policy(each) for each in found["items"]]}
-    print_rows(found, output, columns.POLICY)
+    print_kind(kind_called("policy"), client(api).call("GET", "/v1/policies"), output)
 
 
 @policy.command("show")

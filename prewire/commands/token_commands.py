@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from nib.fields import check_name
-from nib.times import read_duration
+from nib.times import read_duration, show_instant
 from prewire.commands import show
 from prewire.commands.command_options import Api, Form, client, given, time_option
 from prewire.commands.show import Output
 
-_COLUMNS = {
+_COLUMNS: Final = {
     "NAME": "name",
     "ROLE": "role",
     "SERVICES": "services",
@@ -117,5 +116,5 @@ def _row(token: dict[str, Any]) -> dict[str, Any]:
 def _expires(token: dict[str, Any]) -> str:
     if token["expires_ms"] is None:
         return "never"
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(token["expires_ms"] / 1000))
+    at = show_instant(token["expires_ms"])
     return f"{at}, expired" if token["expired"] else at

@@ -99,7 +99,7 @@ def _field(name: str) -> Callable[[Row], str]:
     return lambda row: str(row[name])
 
 
-def _a_second(name: str) -> Callable[[Row], str]:
+def _number(name: str) -> Callable[[Row], str]:
     return lambda row: _amount(row[name])
 
 
@@ -156,9 +156,9 @@ SECTIONS: Final[Mapping[str, Section]] = {
         {
             "SERVICE": _field("service"),
             "READY": _ready,
-            "PLANNED": _a_second("planned"),
-            "NEW/S": _a_second("new_connections_per_s"),
-            "IN FLIGHT": _a_second("inflight"),
+            "PLANNED": _number("planned"),
+            "NEW/S": _number("new_connections_per_s"),
+            "IN FLIGHT": _number("inflight"),
             "TO": _bits("to_bps"),
             "FROM": _bits("from_bps"),
             "REFUSED/S": _warm("refused_per_s", _amount),
@@ -173,9 +173,9 @@ SECTIONS: Final[Mapping[str, Section]] = {
             "SERVICE": _field("service"),
             "CONTAINER": _field("container"),
             "STATE": _field("state"),
-            "SLOTS": _a_second("slots"),
-            "NEW/S": _a_second("new_connections_per_s"),
-            "IN FLIGHT": _a_second("inflight"),
+            "SLOTS": _number("slots"),
+            "NEW/S": _number("new_connections_per_s"),
+            "IN FLIGHT": _number("inflight"),
             "TO": _bits("to_bps"),
             "FROM": _bits("from_bps"),
         },
@@ -191,7 +191,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
             "DROPPED/S": _warm("dropped_pps", _amount),
             "LIMIT": _bits("limit_bps"),
             "GUARANTEED": _bits("guaranteed_bps"),
-            "CONNECTIONS": _a_second("connections"),
+            "CONNECTIONS": _number("connections"),
         },
         lambda row: row["offered_bps"] or 0.0,
     ),
@@ -217,7 +217,7 @@ SECTIONS: Final[Mapping[str, Section]] = {
             "QUEUE": _field("queue"),
             "CLASS": _field("class"),
             "OUT": _bits("bps"),
-            "PACKETS/S": _a_second("pps"),
+            "PACKETS/S": _number("pps"),
             "DROPPED/S": _warm("dropped_pps", _amount),
         },
         lambda row: row["bps"] or 0.0,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Final
 
 import typer
@@ -59,7 +60,7 @@ def wait(
     deadline = time.monotonic() + timeout
     with progress.busy("waiting") as tell:
         for kind, name in meant:
-            _wait(lambda k=kind, n=name: _lacks(server, k, n, aim), deadline, tell)  # type: ignore[misc]
+            _wait(partial(_lacks, server, kind, name, aim), deadline, tell)
     show.lines(*(f"{kind.name}/{name} {aim.value}" for kind, name in meant))
 
 
@@ -68,8 +69,7 @@ def _meant(text: str, aim: Aim) -> tuple[Kind, str]:
     word, _, name = text.partition("/")
     kind = kind_called(word)
     if len(kind.parts_of(name)) < len(kind.key):
-        whole = "/".join(field.upper() for field, _ in kind.key)
-        raise typer.BadParameter(f"{text!r} names no object; write {kind.name}/{whole}")
+        raise typer.BadParameter(f"{text!r} names no object; write {kind.name}/{kind.spelling}")
     if aim is Aim.READY and kind.ready is None:
         known = ", ".join(each.plural for each in KINDS if each.ready is not None)
         raise typer.BadParameter(

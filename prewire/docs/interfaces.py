@@ -1,7 +1,7 @@
-"""Generated documentation of what users touch: commands, settings, metrics, REST.
+"""Generated documentation of what users touch: commands, metrics, REST.
 
-Each function returns Markdown made from the thing itself: typer's commands, the settings class, the
-metrics registry, the OpenAPI description. Order is theirs; nothing depends on a version of theirs.
+Each function returns Markdown made from the thing itself: typer's commands, the metrics
+registry, the OpenAPI description. Order is theirs; nothing depends on a version of theirs.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ def _command(name: str, command: Any) -> str:
     words = [_usage(each) for each in parameters if not _is_option(each)]
     usage = " ".join(["prewire", name, *words, "[OPTIONS]"])
     lines = [f"## prewire {name}\n", f"{command.help}\n", f"```\n{usage}\n```\n"]
-    if name in ("up", "controller", "api", "node"):
+    if name in ("up", "controller", "api", "node", "predictor"):
         lines.append(
-            "Takes a flag for every setting: see [settings](operations.md#settings). "
+            "Takes a flag for every setting: see [settings](configuration.md). "
             "`--state-dir PATH` is the setting `state_dir`.\n"
         )
     elif parameters:
@@ -109,7 +109,7 @@ def _default(parameter: Any) -> str:
     return f"`{default}`" if isinstance(default, str | int | float) else ""
 
 
-# ------------------------------------------------------------------------------- settings, metrics
+# ------------------------------------------------------------------------------- metrics
 
 
 def metrics_table() -> str:

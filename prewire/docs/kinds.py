@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prewire.commands.kinds import KINDS, Kind
 from prewire.docs.interfaces import table
 
-_HEADINGS = ("kind", "aliases", "name", "ready", "applied by `apply`", "deleted by `delete`")
-_READY = {
+_HEADINGS: Final = ("kind", "aliases", "name", "ready", "applied by `apply`", "deleted by `delete`")
+_READY: Final = {
     "service": "a container takes new connections",
     "container": "it takes new connections",
     "policy": "active",
@@ -32,7 +34,7 @@ def _row(kind: Kind) -> tuple[str, ...]:
     return (
         f"`{kind.plural}`",
         ", ".join(f"`{each}`" for each in spelt if each != kind.plural),
-        "/".join(f"{name.upper()}" for name, _ in kind.key),
+        kind.spelling,
         _READY[kind.name] if kind.ready is not None else "",
         "yes" if kind.member else "",
         "yes" if kind.deletable else "",

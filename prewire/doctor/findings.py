@@ -16,7 +16,7 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One kind of finding. remedy: may have the names {switch}, {port}, {bridge}, {policy}."""
+    """One kind of finding. remedy: with names in braces, such as {port}, that `found` is given."""
 
     name: str
     severity: Severity

@@ -51,6 +51,8 @@ class Checks:
                 task.cancel()
                 del self._tasks[key]
                 self._write(key, _forgotten(target))
+                if key not in wanted:
+                    del self._writes[key]
         for key, target in wanted.items():
             if key not in self._tasks:
                 self._begin(target)

@@ -5,6 +5,7 @@ Must not know: which devices matter, what to do about it.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -55,5 +56,7 @@ class QueueNotices:
                 self._socket.recv(_CHUNK)
             except BlockingIOError:
                 return
-            except OSError:  # more than the socket holds: some were lost, which is all the same
-                continue
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                # more than the socket holds: some were lost, which is all the same

@@ -162,7 +162,7 @@ class OpenVSwitch:
             raise OvsFailed(f"ovs-vswitchd, {method}: {error.strerror or error}") from None
 
     def control(self) -> Path:
-        """The socket that ovs-vswitchd takes commands on."""
+        """The socket that ovs-vswitchd takes commands on; OSError where none runs."""
         pid = (self.run_dir / "ovs-vswitchd.pid").read_text().strip()
         return self.run_dir / f"ovs-vswitchd.{pid}.ctl"
 

@@ -1,7 +1,7 @@
 """The node agent's part in quality of service: queues on the ports of this host's switches.
 
 It writes QoS and Queue rows into Open vSwitch's database, has the kernel do what Open vSwitch does
-not (see `prewire.node_tc`), looks whether all of it is still there, and tells the database how each
+not (see `prewire.host.tc`), looks whether all of it is still there, and tells the database how each
 port's queues are enforced. Queues outlive the agent; the next one takes them up.
 
 Must not know: which queues a port should have and why, what a verdict does to traffic.
