@@ -17,6 +17,7 @@ from nib.events import MAX_REASON, Event, event_id
 from nib.mirror import RowChange
 from nib.observed import Ejected, Health
 from nib.plans import ContainerPlan, PolicyRate, PrewarmRequest
+from nib.rates import show_rate
 from nib.records import Record
 from nib.topology import Link, Switch
 
@@ -137,7 +138,7 @@ def _rate(old: PolicyRate | None, new: PolicyRate | None) -> Told | None:
 
 def _rates(rate: PolicyRate | None) -> str:
     known = {} if rate is None else {"at most": rate.max_bps, "guaranteed": rate.guaranteed_bps}
-    parts = [f"{word} {bps} bit/s" for word, bps in known.items() if bps is not None]
+    parts = [f"{word} {show_rate(bps)}" for word, bps in known.items() if bps is not None]
     return ", ".join(parts) or "as the policy says"
 
 

@@ -10,7 +10,7 @@ Must not know: groups, stations, when links come and go.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nib.mirror import Lookups
@@ -52,6 +52,7 @@ class Fabric:
 
     def __init__(self, edges: frozenset[Edge], lost: frozenset[str]) -> None:
         """lost: the switches that are not under control."""
+        self._graph: networkx.Graph[str] | None = None  # made when the first way is asked for
         self._edges: dict[str, list[Edge]] = {}
         for edge in sorted(edges):
             self._edges.setdefault(edge.switch, []).append(edge)
@@ -104,22 +105,18 @@ class Fabric:
             self._distances[target] = self._measured(target)
         return self._distances[target]
 
-    @cached_property
-    def _graph(self) -> networkx.Graph[str]:
+    def _measured(self, target: str) -> dict[str, int]:
+        if target not in self._edges:
+            return {target: 0}
         import networkx  # noqa: PLC0415 - 0.2 s, and a single switch has no ways
 
-        return networkx.Graph(
-            (edge.switch, edge.peer) for leaving in self._edges.values() for edge in leaving
-        )
-
-    def _measured(self, target: str) -> dict[str, int]:
-        if not self._edges or target not in self._graph:
-            return {target: 0}
+        if self._graph is None:
+            self._graph = networkx.Graph(
+                (edge.switch, edge.peer) for leaving in self._edges.values() for edge in leaving
+            )
 
         def weight(nearer: str, _farther: str, _link: object) -> int:
             return 1 + (0 if nearer == target else self._cost(nearer))
-
-        import networkx  # noqa: PLC0415 - it is there already
 
         lengths = networkx.single_source_dijkstra_path_length
         return dict(lengths(self._graph, target, weight=weight))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import re
 import sys
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -50,7 +49,7 @@ def main() -> None:
             if len(said) > _LONGEST:
                 console.print(f"… {len(said) - _LONGEST} more lines", style="dim")
     PICTURE.write_text(_FONTS.sub("", console.export_svg(title="prewire")), encoding="utf-8")
-    sys.stdout.write(f"wrote {Path(PICTURE).relative_to(ROOT)}\n")
+    sys.stdout.write(f"wrote {PICTURE.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Take a container out of service and wait for it: `python -m topologies.leave URL SECONDS`.
 
 URL: the container's in prewire's REST API. Its connections have that many seconds to end; returns
-when it is gone, for then it may be stopped.
+when it is gone, for then it may be stopped, and at the latest ten seconds after that time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ _ANSWER_SECONDS: Final = 10.0
 
 
 def leave(url: str, seconds: int) -> None:
-    """Drain it, and return when nothing depends on it any more. Raises OSError."""
+    """Drain it, and return when nothing depends on it any more, or it had its time.
+
+    seconds: for its connections. OSError where REST is away or refuses.
+    """
     deadline = time.monotonic() + seconds + _ANSWER_SECONDS
     _ask("DELETE", f"{url}?drain={seconds}")
     while time.monotonic() < deadline:

@@ -2,7 +2,7 @@
 # A script that waits for what it needs, and is told of what changes, instead of asking again and again.
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 undo() {
-  kill "$watcher" "$waiter"
+  kill ${watcher:-} ${waiter:-} # what has begun of them
   away services/feed
 }
 

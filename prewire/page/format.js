@@ -1,5 +1,5 @@
 // Numbers and times in words. A value that is not known is "–".
-export const UNKNOWN = "–";
+const UNKNOWN = "–";
 const known = (value) => value !== null && value !== undefined && Number.isFinite(value);
 
 /** 3 digits and a decimal prefix: 12300 -> "12.3 k". */

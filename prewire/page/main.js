@@ -2,10 +2,15 @@
 import { h, render } from "./vendor/htm-preact.js";
 import { App } from "./app.js";
 import { takeToken } from "./data/access.js";
-import { start } from "./data/live.js";
+import { signIn, start } from "./data/live.js";
 import { applyTheme } from "./theme.js";
 
 takeToken();
+// The link may be followed where the page is open already; the router then hears of no token.
+addEventListener("hashchange", () => {
+  const given = takeToken();
+  if (given) signIn(given);
+});
 applyTheme();
 start();
 const root = document.getElementById("app");

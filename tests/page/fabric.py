@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway_lb.slots import slot_table
 from nib.intent import Container, Service
 from nib.observed import Demand, Ejected, Health, Report
 from nib.plans import Predictor, Shard, shard_of
@@ -138,8 +139,6 @@ def _container(index: int, name: str, number: int, at_s: float) -> Iterator[Any]
 
 def slots(containers: list[Container]) -> Iterator[SlotTable]:
     """Slot tables for containers that have their numbers."""
-    from gateway_lb.slots import slot_table
-
     by_service: dict[str, dict[int, int]] = {}
     for each in containers:
         if each.state == "ready":

@@ -50,6 +50,19 @@ def test_the_link_with_a_token_signs_in_and_the_token_leaves_the_address(
     window.run("sessionStorage.clear()")
 
 
+def test_the_link_signs_in_where_the_page_is_open_already(
+    guarded: Guarded, window: Browser
+) -> None:
+    window.open(guarded.url)
+    window.await_text("Sign in")
+    window.go(f"#token={guarded.token}")
+    window.await_text("Needs attention")
+    assert guarded.token not in window.driver.current_url
+    assert guarded.token not in window.read("body")
+    window.run("sessionStorage.clear()")
+    window.complaints()
+
+
 def test_without_a_token_the_page_asks_for_one(guarded: Guarded, window: Browser) -> None:
     window.open(guarded.url)
     window.await_text("Sign in")

@@ -74,9 +74,13 @@ def test_colours_follow_the_system_until_somebody_chooses(page: Browser) -> None
 
 def test_an_outage_is_said_and_what_changed_meanwhile_is_shown(page: Browser, site: Site) -> None:
     page.go("#/services")
-    page.await_text("web-api")
+    began = int(time.time())
+    site.write(Service("born-before", "10.99.0.6", 80))
+    page.await_text("born-before")
     site.stop_api()
     notice = page.await_text("What is shown is as of", ".notice.bad", timeout_s=60)
+    seconds = range(began, int(time.time()) + 1)
+    assert any(time.strftime("%H:%M:%S", time.localtime(at)) in notice for at in seconds), notice
     assert "Try now" in notice
     assert page.text(".live") == "Offline"
     assert "web-api" in page.read(), "what was known stays"
@@ -133,6 +137,17 @@ def watchers(site: Site) -> float:
     """How many streams the REST server has open."""
     told = httpx.get(f"{site.settings.api_url}/metrics").text
     return float(re.search(r"^prewire_watchers (\S+)", told, re.M)[1])  # type: ignore[index]
+
+
+def test_of_events_the_newest_are_kept_though_nobody_looks(page: Browser) -> None:
+    kept = page.run("""
+      return import(`${location.origin}/page/data/store.js`).then(({ Store }) => {
+        const store = new Store({ events: 10 });
+        for (let at = 100; at < 121; at++) store.put("events", String(at), {});
+        for (let at = 100; at < 150; at++) store.put("services", String(at), {});
+        return [[...store.kind("events").keys()], store.kind("services").size];
+      });""")
+    assert kept == [[str(at) for at in range(111, 121)], 50]
 
 
 def test_live_data_leaves_nothing_behind(page: Browser) -> None:

@@ -94,6 +94,23 @@ def test_a_packet_to_a_service_is_explained(page: Browser) -> None:
     assert "tp_dst=443" in page.run("return location.hash").replace("%3D", "=")
 
 
+def test_a_service_links_to_the_explanation_of_a_packet_to_it(page: Browser, site: Site) -> None:
+    site.write(Service("six", "fd00::99", 80))
+    page.go("#/services/six")
+    link = until(lambda: page.all("main .head .tools a"), bool, "the link is there")[0]
+    link.click()
+    page.await_text("Its way")
+    form = "form select, form input.mono"
+    told = page.run(f"return [...document.querySelectorAll('{form}')].map(each => each.value)")
+    assert told[2] == "six"
+    assert told[3].endswith("tcp6,ipv6_dst=fd00::99,tp_dst=80")
+    Select(page.all("form select")[2]).select_by_visible_text("web-api")
+    packet = page.run("return document.querySelector('form input.mono').value")
+    assert ",tcp," in packet
+    assert "ipv6" not in packet
+    assert all("503" in each for each in page.complaints()), "there is no forecast of it"
+
+
 def test_a_packet_that_cannot_be_read_is_refused_with_a_remedy(page: Browser) -> None:
     page.go("#/explain?packet=nonsense%3D1")  # a link asks by itself
     alert = until(lambda: page.text("[role=alert]"), bool, "a problem is shown")

@@ -2,12 +2,13 @@
 // is kept for this tab only.
 const NAME = "prewire-token";
 
-/** Take a token out of the address, so that it stays in no history entry. */
+/** Take a token out of the address, so that it stays in no history entry; the token, or "". */
 export function takeToken() {
   const given = new URLSearchParams(location.hash.replace(/^#\/?/, "")).get("token");
-  if (given === null) return;
+  if (given === null) return "";
   if (given) sessionStorage.setItem(NAME, given);
   history.replaceState(null, "", `${location.pathname}${location.search}#/`);
+  return given;
 }
 
 export const token = () => sessionStorage.getItem(NAME) || "";

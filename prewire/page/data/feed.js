@@ -18,10 +18,13 @@ export class Feed {
   #wake = () => {};
   #paused = false;
   #begun;
+  #live = false;
+  #heardAt = 0;
   #said;
 
-  /** said(state): how it stands, {phase, at, problem, retryAt}; phase: connecting, live, lost or
-   * refused (the server wants another token). */
+  /** said(state): how it stands, {phase, heardAt, problem, retryAt}; phase: connecting, live, lost or
+   * refused (the server wants another token); heardAt: when something was last heard while it was
+   * live, 0: never. Times are milliseconds since 1970. */
   constructor(store, path, query, said) {
     this.#begun = store.filled;
     this.#store = store;
@@ -72,6 +75,7 @@ export class Feed {
 
   async #follow() {
     const attempt = (this.#attempt = new AbortController());
+    this.#live = false;
     let timer = setTimeout(() => attempt.abort(), SILENCE_MS);
     try {
       const headers = this.#lastId ? { "Last-Event-ID": this.#lastId } : {};
@@ -83,6 +87,7 @@ export class Feed {
         timer = setTimeout(() => attempt.abort(), SILENCE_MS);
         if (frame.event === "bye") return;
         this.#take(frame);
+        if (this.#live) this.#heardAt = Date.now();
       }
     } finally {
       clearTimeout(timer);
@@ -99,7 +104,8 @@ export class Feed {
     else if (event === "ready") {
       this.#store.settle(told.kinds);
       this.#retry = FIRST_RETRY_MS;
-      this.#said({ phase: "live", at: Date.now() });
+      this.#live = true;
+      this.#said({ phase: "live", heardAt: Date.now() });
     }
     if (id) this.#lastId = id;
   }
@@ -107,7 +113,7 @@ export class Feed {
   #lost(problem) {
     const phase = problem.status === 401 || problem.status === 403 ? "refused" : "lost";
     const retryAt = Date.now() + this.#retry;
-    this.#said({ phase, at: Date.now(), problem, retryAt });
+    this.#said({ phase, heardAt: this.#heardAt, problem, retryAt });
     return phase;
   }
 

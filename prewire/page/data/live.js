@@ -11,12 +11,12 @@ const KINDS = [
   "status", "services", "switches", "links", "policies", "plans", "prewarm-requests", "predictors",
   "scalings", "schedules", "overrides", "dependencies", "classes", "events",
 ];
-const MOST_EVENTS = 1000;
+const MOST_EVENTS = 1000; // they are never deleted on the stream
 
-export const store = new Store();
+export const store = new Store({ events: MOST_EVENTS });
 export const readings = new Readings();
 let feed = null;
-let state = { phase: "connecting", at: Date.now() };
+let state = { phase: "connecting", heardAt: 0 };
 const listeners = new Set();
 const feeds = new Set();
 
@@ -34,7 +34,7 @@ export function start() {
   addEventListener("pageshow", () => feeds.forEach((each) => each.resume()));
 }
 
-/** How the stream stands; see Feed. heardAt: when it was last live, 0: never. */
+/** How the stream stands; see Feed. */
 export const connection = () => state;
 
 export function listenConnection(listener) {
@@ -51,7 +51,7 @@ export function tryNow() {
 export function signIn(secret) {
   setToken(secret);
   end(feed);
-  say({ phase: "connecting", at: Date.now() });
+  say({ phase: "connecting" });
   follow();
   readings.now();
 }
@@ -81,15 +81,6 @@ function end(one) {
 
 function say(told) {
   readings.silent = told.phase === "refused";
-  state = { ...told, heardAt: told.phase === "live" ? told.at : state.heardAt || 0 };
+  state = { ...told, heardAt: told.heardAt || state.heardAt };
   for (const listener of [...listeners]) listener(state);
 }
-
-// Events are never deleted on the stream: only the newest are kept here.
-store.listen((changed) => {
-  if (!changed.has("events")) return;
-  const events = store.kind("events");
-  if (events.size <= MOST_EVENTS) return;
-  const surplus = [...events.keys()].sort().slice(0, events.size - MOST_EVENTS);
-  for (const key of surplus) events.delete(key);
-});

@@ -34,7 +34,6 @@ export class Readings {
   }
 
   now() {
-    clearTimeout(this.#timer);
     this.#next(0);
   }
 
@@ -60,6 +59,7 @@ export class Readings {
   }
 
   #next(wait) {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#ask(), wait);
   }
 

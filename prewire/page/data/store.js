@@ -1,5 +1,5 @@
 // Objects by kind and key, as the server last told them. Listeners are told together, a few times a
-// second at most, and not while nobody looks.
+// second at most, and not while nobody looks. Of kinds that only grow, the newest are kept.
 const PACE_MS = 200;
 const SOON_MS = 20; // after a while without changes
 
@@ -10,6 +10,13 @@ export class Store {
   #changed = new Set();
   #timer = 0;
   #told = -PACE_MS;
+  #most;
+
+  /** most: how many objects of a kind are kept, those whose keys sort last, as in {events: 1000};
+   * they are put out once there are twice as many. */
+  constructor(most = {}) {
+    this.#most = most;
+  }
 
   /** All objects of a kind by key: read only, changed in place. */
   kind(name) {
@@ -24,7 +31,9 @@ export class Store {
   }
 
   put(kind, key, object) {
-    this.#target(kind).set(key, object);
+    const objects = this.#target(kind);
+    objects.set(key, object);
+    if (objects.size > 2 * this.#most[kind]) shorten(objects, this.#most[kind]);
     this.#tell(kind);
   }
 
@@ -46,11 +55,6 @@ export class Store {
       this.#tell(kind);
     }
     this.#staged = null;
-  }
-
-  /** Forget a kind: its objects are of something that is not shown any more. */
-  forget(kind) {
-    this.#kinds.delete(kind);
   }
 
   /** Call `listener(kinds)` after changes; returns what ends that. */
@@ -83,4 +87,9 @@ export class Store {
       this.#timer = setTimeout(() => this.flush(), Math.max(SOON_MS, wait));
     }
   }
+}
+
+function shorten(objects, most) {
+  const surplus = [...objects.keys()].sort().slice(0, objects.size - most);
+  for (const key of surplus) objects.delete(key);
 }

@@ -6,7 +6,7 @@ import { Badge, Empty, Panel, stateTone, Trouble } from "../ui/parts.js";
 import { Table } from "../ui/table.js";
 
 /** A colour for each container by its place: neighbours differ. */
-export const hue = (place) => `oklch(var(--slot-light) 0.12 ${(place * 137.5) % 360})`;
+const hue = (place) => `oklch(var(--slot-light) 0.12 ${(place * 137.5) % 360})`;
 
 export function Containers({ containers, service, shown, show, waiting }) {
   const readings = useReadings();

@@ -1,22 +1,24 @@
 // Where a packet goes, switch by switch, and which intent each flow comes from.
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { useKind, useList } from "../data/hooks.js";
+import { useList } from "../data/hooks.js";
 import { ask } from "../data/rest.js";
 import { bps } from "../format.js";
 import { setQuery, to } from "../route.js";
 import { Badge, Empty, Facts, Head, Panel, stateTone, Trouble } from "../ui/parts.js";
+import { fieldsOf, isTo, sourceField, toService, written } from "./packet.js";
 
 export function View({ query }) {
   const switches = useList("switches");
   const services = useList("services");
-  const [place, setPlace] = useState(query.get("switch") || switches.find((each) => !isSpine(each))?.dpid || "");
+  const [chosen, setPlace] = useState(query.get("switch") || "");
+  const place = chosen || switches.find((each) => !isSpine(each))?.dpid || "";
   const [packet, setPacket] = useState(query.get("packet") || "");
   const [told, setTold] = useState({ answer: null, problem: null, busy: false });
   const ports = switches.find((each) => each.dpid === place)?.ports || [];
   const change = (values) => setPacket(written({ ...fieldsOf(packet), ...values }));
   const aim = (name) => {
     const service = services.find((each) => each.name === name);
-    if (service) change({ kind: service.protocol + (service.vip.includes(":") ? "6" : ""), [destination(service)]: service.vip, tp_dst: String(service.port) });
+    if (service) change(toService(service));
   };
   const explain = async (event) => {
     event?.preventDefault();
@@ -27,6 +29,7 @@ export function View({ query }) {
     setTold(await asking(asked, place));
   };
   const fields = fieldsOf(packet);
+  const source = sourceField(fields);
   useEffect(() => {
     if (packet) explain(); // a link that says which
   }, []);
@@ -40,8 +43,8 @@ export function View({ query }) {
           <label>By port<select value=${fields.in_port || ""} onChange=${(event) => change({ in_port: event.target.value })}>
             <option value="">an edge port</option>
             ${ports.filter((each) => !each.fabric).map((each) => html`<option value=${String(each.number)}>${each.name}</option>`)}</select></label>
-          <label>From address<input value=${fields.nw_src || ""} placeholder="10.0.0.21" onInput=${(event) => change({ nw_src: event.target.value })} /></label>
-          <label>To service<select value=${query.get("to") || ""} onChange=${(event) => aim(event.target.value)}>
+          <label>From address<input value=${fields[source] || ""} placeholder="10.0.0.21" onInput=${(event) => change({ [source]: event.target.value })} /></label>
+          <label>To service<select value=${services.find((each) => isTo(fields, each))?.name || ""} onChange=${(event) => aim(event.target.value)}>
             <option value="">choose…</option>${services.map((each) => html`<option value=${each.name}>${each.name}</option>`)}</select></label>
           <label class="full">As a flow's match has it<input class="mono" required value=${packet} spellcheck="false"
             placeholder="in_port=1,tcp,nw_src=10.0.0.21,nw_dst=10.0.0.100,tp_dst=80" onInput=${(event) => setPacket(event.target.value)} /></label>
@@ -56,7 +59,6 @@ export function View({ query }) {
 
 const isSpine = (one) => one.ports.length > 0 && one.ports.every((each) => each.fabric);
 const edgePort = (ports) => String((ports.find((each) => !each.fabric && !each.iface_id) || ports.find((each) => !each.fabric) || ports[0]).number);
-const destination = (service) => (service.vip.includes(":") ? "ipv6_dst" : "nw_dst");
 
 async function asking(packet, place) {
   try {
@@ -64,22 +66,6 @@ async function asking(packet, place) {
   } catch (problem) {
     return { answer: null, problem, busy: false };
   }
-}
-
-/** "in_port=1,tcp" -> {in_port: "1", kind: "tcp"}, and back. */
-function fieldsOf(text) {
-  const found = {};
-  for (const each of text.split(",").map((part) => part.trim()).filter(Boolean)) {
-    const [name, value] = each.split("=");
-    if (value === undefined) found.kind = name;
-    else found[name] = value;
-  }
-  return found;
-}
-
-function written({ in_port: port, kind, ...rest }) {
-  const parts = [port && `in_port=${port}`, kind || "tcp", ...Object.entries(rest).map(([name, value]) => value && `${name}=${value}`)];
-  return parts.filter(Boolean).join(",");
 }
 
 function Way({ told }) {

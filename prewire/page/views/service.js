@@ -8,6 +8,7 @@ import { Badge, Empty, Facts, Head, Panel, Trouble } from "../ui/parts.js";
 import { EventLine } from "./event-line.js";
 import { Load } from "./load.js";
 import { Containers, Slots } from "./containers.js";
+import { toService, written } from "./packet.js";
 import { OfService } from "./policies-table.js";
 import { Planned } from "./planned.js";
 
@@ -56,10 +57,7 @@ function Known({ service, crumb }) {
     </div>`;
 }
 
-function explainLink(service) {
-  const packet = `${service.protocol},nw_dst=${service.vip},tp_dst=${service.port}`;
-  return to("explain", { to: service.name, packet });
-}
+const explainLink = (service) => to("explain", { packet: written(toService(service)) });
 
 function Figures({ service, reading, plan }) {
   const draining = service.draining ? `${service.draining} draining` : "none draining";
