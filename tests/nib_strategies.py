@@ -501,5 +501,5 @@ def rich_histories(draw: st.DrawFn) -> list[Edit]:
 
 
 def examples(share: float) -> settings:
-    """Fewer examples than usual, where each of them costs a lot."""
+    """`share` times as many as usual: fewer where each of them costs a lot."""
     return settings(max_examples=max(1, round(settings().max_examples * share)))

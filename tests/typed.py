@@ -18,7 +18,7 @@ from tests.waiting import until
 ROOT: Final = Path(__file__).parents[1]
 
 _FENCE: Final = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_STRICT: Final = (
+STRICT: Final = (
     "set -Eeuo pipefail; trap 'echo \"failed with exit code $?: $BASH_COMMAND\" >&2' ERR\n"
 )
 _START_OVS: Final = ("/usr/share/openvswitch/scripts/ovs-ctl", "start", "--system-id=random")
@@ -37,7 +37,7 @@ def shell_blocks(page: str, part: str) -> list[str]:
 def typed(machine: Machine, script: str, timeout_s: float = 60.0) -> str:
     """What bash says to these lines. AssertionError with all of it where one of them fails."""
     with tempfile.TemporaryFile() as printed:
-        process = machine.start(["bash", "-c", _STRICT + script], printed)
+        process = machine.start(["bash", "-c", STRICT + script], printed)
         code = process.wait(timeout_s)
         printed.seek(0)
         said = printed.read().decode()
@@ -51,8 +51,7 @@ def machine_with_prewire(environment: Mapping[str, str] | None = None) -> Iterat
     with Machine(environment) as machine, tempfile.NamedTemporaryFile() as log:
         started = machine.run(*_START_OVS)
         assert started.returncode == 0, started.stdout
-        with Path(log.name).open("wb") as writer:
-            up = machine.start(["prewire", "up"], writer)
+        up = machine.start(["prewire", "up"], log)
         said = Path(log.name).read_text
 
         def is_ready() -> bool:

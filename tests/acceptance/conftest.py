@@ -15,30 +15,6 @@ from topologies.mininet_net import RunningNetwork, running
 from topologies.processes import run
 from topologies.spec import single_switch
 
-# What one framework may do and the other not: handlers, sending, ends. The rest is the same code.
-ON_BOTH = (
-    "main_path",
-    "restart",
-    "changes_under_load",
-    "metrics",
-    "qos_life",
-    "odd_packets",
-    "empty",
-)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Classic Ryu where it may make a difference."""
-    left_out = [item for item in items if "[ryu" in item.name or "-ryu]" in item.name]
-    left_out = [item for item in left_out if not _is_on_both(item)]
-    items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=left_out)
-
-
-def _is_on_both(item: pytest.Item) -> bool:
-    name = item.path.stem.removeprefix("test_")
-    return "acceptance" not in item.path.parts or name in ON_BOTH
-
 
 @pytest.fixture(scope="package")
 def network() -> Iterator[RunningNetwork]:

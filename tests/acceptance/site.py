@@ -24,7 +24,7 @@ VIP: Final = "10.0.0.100"
 VIP_MAC: Final = "02:70:77:76:69:70"
 SERVICE: Final = "/v1/services/web"
 
-# For what no framework has a part in.
+# For what no framework has a part in: handlers, sending, starts and ends differ, the rest does not.
 ON_OS_KEN: Final = pytest.mark.parametrize("deployment", ["os-ken"], indirect=True)
 
 _PROGRAMS: Final = Path(__file__).parent / "in_host"

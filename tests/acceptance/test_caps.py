@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.acceptance.site import Site
+from tests.acceptance.site import ON_OS_KEN, Site
 from tests.waiting import until
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,9 @@ import itertools
 
 import pytest
 
-from tests.acceptance.site import Site
+from tests.acceptance.site import ON_OS_KEN, Site
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.parametrize("deployment", ["os-ken"], indirect=True),
-]
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 REQUESTS = 5000
 CHANGES = 40

@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.site import VIP, Site
+from tests.acceptance.site import ON_OS_KEN, VIP, Site
 from tests.commands import one_line
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.parametrize("deployment", ["os-ken"], indirect=True),
-]
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 PACKET = f"in_port=1,tcp,nw_src=10.0.0.1,nw_dst={VIP},tp_src=4000,tp_dst=80"
 

@@ -1,4 +1,4 @@
-"""Issue A's main job, on both frameworks: REST, switch, and real HTTP through the VIP."""
+"""The main job, on both frameworks: REST, switch, and real HTTP through the VIP."""
 
 from __future__ import annotations
 

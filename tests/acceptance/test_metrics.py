@@ -12,14 +12,11 @@ import httpx
 import pytest
 
 from tests.acceptance.deployment import Deployment
-from tests.acceptance.site import Site
+from tests.acceptance.site import ON_OS_KEN, Site
 from tests.places import free_ports, short_directory
 from tests.waiting import until
 
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.parametrize("deployment", ["os-ken"], indirect=True),
-]
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 REQUESTS = 60
 

@@ -15,7 +15,7 @@ from tests.page.browser import Browser, browser, need_browser
 from tests.waiting import until
 from topologies import iperf
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 LIMIT = 5_000_000
 SECONDS = 60.0  # at most, of the load that is looked at
@@ -38,7 +38,6 @@ def shoot(page: Browser, name: str) -> None:
         page.shoot(Path(directory) / f"{name}.png")
 
 
-@ON_OS_KEN
 def test_a_service_is_seen_to_come_and_to_be_used(site: Site, page: Browser) -> None:
     page.go("#/services/web")
     page.await_text("prewire service set web")
@@ -60,7 +59,6 @@ def test_a_service_is_seen_to_come_and_to_be_used(site: Site, page: Browser) -> 
     shoot(page, "topology")
 
 
-@ON_OS_KEN
 def test_what_a_meter_drops_is_seen_while_it_does(site: Site, page: Browser) -> None:
     qos.add_services(site, "db", "shop")
     qos.set_policy(site, "slow", source="shop", destination="db", max_bps=LIMIT)

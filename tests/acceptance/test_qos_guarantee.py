@@ -11,7 +11,7 @@ from tests.acceptance import qos
 from tests.acceptance.site import ON_OS_KEN, Site
 from topologies import iperf
 
-pytestmark = [pytest.mark.root, pytest.mark.measures]
+pytestmark = [pytest.mark.root, pytest.mark.measures, ON_OS_KEN]
 
 LINK = 50_000_000
 GUARANTEED = 10_000_000
@@ -43,7 +43,6 @@ def received(site: Site) -> tuple[float, float]:
     return pair.flow().rate(began, ended), sum(rates)
 
 
-@ON_OS_KEN
 def test_a_guarantee_is_kept_on_a_link_offered_more_than_it_carries(loaded: Site) -> None:
     before, _ = received(loaded)
     assert before < 0.85 * GUARANTEED, "the link is not full: this shows nothing"
@@ -57,7 +56,6 @@ def test_a_guarantee_is_kept_on_a_link_offered_more_than_it_carries(loaded: Site
     assert 0.6 * (LINK - GUARANTEED) <= others <= 1.05 * (LINK - GUARANTEED)
 
 
-@ON_OS_KEN
 def test_a_guarantee_that_a_link_cannot_carry_is_refused(loaded: Site) -> None:
     body = {"source": "shop", "destination": "db", "class": "interactive", "guaranteed_bps": "48M"}
     answer = loaded.prewire.http.put("/v1/policies/pair", json=body)

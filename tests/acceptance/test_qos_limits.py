@@ -13,7 +13,7 @@ from tests.acceptance.site import ON_OS_KEN, Site
 from tests.waiting import until
 from topologies import iperf
 
-pytestmark = [pytest.mark.root, pytest.mark.measures]
+pytestmark = [pytest.mark.root, pytest.mark.measures, ON_OS_KEN]
 
 LIMIT = 10_000_000
 OFFERED = 2 * LIMIT
@@ -54,7 +54,6 @@ def test_a_limit_holds_and_is_gone_with_its_policy(served: Site) -> None:
     assert qos.left_behind(served) == []
 
 
-@ON_OS_KEN
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("ends", ENDS)
 def test_a_limit_holds_directly(served: Site, ends: str, version: int) -> None:
@@ -64,7 +63,6 @@ def test_a_limit_holds_directly(served: Site, ends: str, version: int) -> None:
     qos.assert_limited(passed, LIMIT)
 
 
-@ON_OS_KEN
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("ends", ENDS)
 def test_a_limit_holds_through_a_vip(served: Site, ends: str, version: int) -> None:
@@ -74,7 +72,6 @@ def test_a_limit_holds_through_a_vip(served: Site, ends: str, version: int) -> N
         qos.assert_limited(qos.udp(served, "c3", vip, OFFERED), LIMIT)
 
 
-@ON_OS_KEN
 def test_other_traffic_is_not_touched(served: Site) -> None:
     qos.add_services(served)
     qos.set_policy(served, "slow", **ENDS["pair"], max_bps=LIMIT)
@@ -87,7 +84,6 @@ def test_other_traffic_is_not_touched(served: Site) -> None:
     assert elsewhere.flow().steady(1) > 1.8 * LIMIT, "from the same container to another service"
 
 
-@ON_OS_KEN
 def test_a_limit_of_packets_holds(served: Site) -> None:
     qos.add_services(served)
     qos.set_policy(served, "slow", **ENDS["pair"], max_pps=1000)
@@ -96,7 +92,6 @@ def test_a_limit_of_packets_holds(served: Site) -> None:
     qos.assert_limited(passed, 1000 * frame_bits)
 
 
-@ON_OS_KEN
 def test_tcp_makes_use_of_a_limit(served: Site) -> None:
     """With the burst a policy has by default."""
     qos.add_services(served)
@@ -106,7 +101,6 @@ def test_tcp_makes_use_of_a_limit(served: Site) -> None:
     assert 0.75 * LIMIT <= goodput <= 1.1 * LIMIT, f"{goodput / 1e6:.1f} Mb/s"
 
 
-@ON_OS_KEN
 def test_a_limit_is_raised_and_lowered_under_traffic(served: Site) -> None:
     qos.add_services(served)
     qos.set_policy(served, "slow", **ENDS["pair"], max_bps=LIMIT)
@@ -123,7 +117,6 @@ def test_a_limit_is_raised_and_lowered_under_traffic(served: Site) -> None:
     qos.assert_limited(flow.rate(changed[1] + 1, began + 9), LIMIT)
 
 
-@ON_OS_KEN
 def test_what_a_limit_drops_is_counted(served: Site) -> None:
     qos.add_services(served)
     qos.set_policy(served, "counted", **ENDS["pair"], max_bps=LIMIT)

@@ -12,7 +12,7 @@ from tests.acceptance.site import ON_OS_KEN, Site
 from tests.waiting import until
 from topologies import iperf
 
-pytestmark = [pytest.mark.root, pytest.mark.measures]
+pytestmark = [pytest.mark.root, pytest.mark.measures, ON_OS_KEN]
 
 PORT = 7300
 COUNT = 20
@@ -37,7 +37,6 @@ def test_packets_arrive_with_the_mark_of_their_class(site: Site, version: int) -
         assert found == {PRESETS[name].dscp: COUNT}, f"of {source}"
 
 
-@ON_OS_KEN
 def test_while_there_is_no_policy_packets_keep_their_marks(site: Site) -> None:
     qos.add_services(site)
     to = qos.address_of(site, "c1")
@@ -46,7 +45,6 @@ def test_while_there_is_no_policy_packets_keep_their_marks(site: Site) -> None:
     assert found == {46: COUNT}
 
 
-@ON_OS_KEN
 def test_a_class_of_ones_own(site: Site) -> None:
     qos.add_services(site)
     site.prewire.put("/v1/classes/gold", {"dscp": 34, "queue": 5})
@@ -57,7 +55,6 @@ def test_a_class_of_ones_own(site: Site) -> None:
     assert found == {34: COUNT}
 
 
-@ON_OS_KEN
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_policys_bytes_go_through_the_queue_of_its_class(served: Site, version: int) -> None:
     qos.add_services(served, version=version)

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from tests.acceptance.site import VIP, VIP_MAC, Site
+from tests.acceptance.site import ON_OS_KEN, VIP, VIP_MAC, Site
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 VIP6 = "fd70:77::100"
 OTHER_VIP = "10.0.0.101"

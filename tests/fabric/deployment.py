@@ -22,6 +22,7 @@ from prewire.settings import Settings, load
 from tests import commands
 from tests.acceptance.deployment import Deployment, sample_values, start_controller
 from tests.places import free_ports
+from tests.switch.rest_server import answers
 from tests.waiting import until
 from topologies.spec import NetworkSpec
 
@@ -172,7 +173,7 @@ class FabricDeployment(Deployment):
             child = processes.start("api", ["api"], environment, output)
         try:
             with httpx.Client(base_url=own.api_url, timeout=60) as client:
-                until(lambda: _answers(client), bool, "the other REST server answers")
+                until(lambda: answers(client), bool, "the other REST server answers")
                 yield client
         finally:
             processes.stop([child])
@@ -218,13 +219,6 @@ def deployed(directory: Path) -> Iterator[FabricDeployment]:
         except BaseException:
             print(log.read_text()[-6000:])  # noqa: T201 - all that is left of it
             raise
-
-
-def _answers(client: httpx.Client) -> bool:
-    try:
-        return client.get("/v1/status").is_success
-    except httpx.TransportError:
-        return False
 
 
 def _leader(up: FabricDeployment) -> str:

@@ -21,18 +21,15 @@ import pytest
 
 from tests.booted import PATH, Booted, need_booted
 from tests.needs import need_ovs
+from tests.typed import ROOT, STRICT
 
-ROOT: Final = Path(__file__).parents[2]
 NODES: Final = ("node1", "node2", "node3")
 
 _BLOCK: Final = re.compile(
     r"<!-- (on )?(.+?)(: \w+)? -->\n(?:```sh\n(.*?)^```)?", re.DOTALL | re.MULTILINE
 )
 _INSTALL: Final = "scripts/install.sh\n"
-_STRICT: Final = (
-    "set -Eeuo pipefail; trap 'echo \"failed with exit code $?: $BASH_COMMAND\" >&2' ERR\n"
-    'scp() { echo "$@" >>/root/copies; }\n'
-)
+_BEGIN: Final = STRICT + 'scp() { echo "$@" >>/root/copies; }\n'
 # How packages are got here.
 _PACKAGES: Final = {
     name: value for name, value in os.environ.items() if re.match("PIP_|UV_|SSL_|.*_PROXY", name)
@@ -64,7 +61,7 @@ def steps(page: str) -> list[Step]:
 def typed(machine: Booted, script: str, timeout_s: float = 120.0) -> str:
     """What bash says to these lines. AssertionError with all of it where one of them fails."""
     try:
-        done = machine.run(_STRICT + script, timeout_s)
+        done = machine.run(_BEGIN + script, timeout_s)
     except subprocess.TimeoutExpired as late:
         said = (late.stdout or b"").decode() + _journal(machine)
         raise AssertionError(
@@ -181,19 +178,8 @@ def _cabled(nodes: list[Booted]) -> Iterator[None]:
         _ip("-n", hub, "link", "set", "hub", "up")
         for number, node in enumerate(nodes, start=1):
             port = f"p{number}"
-            _ip(
-                "-n",
-                hub,
-                "link",
-                "add",
-                port,
-                "type",
-                "veth",
-                "peer",
-                "eth0",
-                "netns",
-                str(node.pid),
-            )
+            cable = ("type", "veth", "peer", "eth0", "netns", str(node.pid))
+            _ip("-n", hub, "link", "add", port, *cable)
             _ip("-n", hub, "link", "set", port, "master", "hub", "up")
             typed(node, f"ip addr add 10.0.0.{number}/24 dev eth0; ip link set eth0 up")
         free = {node.name: iter(("eth1", "eth2")) for node in nodes}

@@ -17,12 +17,14 @@ from topologies import openvswitch
 from topologies.mininet_net import running
 from topologies.spec import single_switch
 
+pytestmark = pytest.mark.root
+
 LOADS = Loads(surges=6, learned=4)
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
-    """One run of it; about three minutes."""
+    """One run of it: LOADS.seconds, and what starts and ends."""
     directory = tmp_path_factory.mktemp("surges")
     ports = free_ports("predictor_port", "predictor_metrics_port")
     with (
@@ -33,8 +35,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
     ):
         prewire.await_switch(ports=len(network.spec.hosts))
         given = prewire.settings.model_copy(update=ports)
-        found = rehearse(given, network, directory, LOADS, lambda _at, _seen: None)
-        yield found
+        yield rehearse(given, network, directory, LOADS, lambda _at, _seen: None)
 
 
 def test_the_picture_of_it_is_drawn(course: Course, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from prewire.settings import load
 from tests import commands
 from tests.ovs import PrivateOvs
 from tests.places import free_ports, short_directory
-from tests.ryu import Framework, controller_command
+from tests.ryu import controller_command
 from tests.waiting import until
 
 T = TypeVar("T")
@@ -133,8 +133,7 @@ class Host:
 class Site:
     """The switch, its controller, three hosts and the database."""
 
-    def __init__(self, framework: Framework, log: Path) -> None:
-        self._framework = framework
+    def __init__(self, log: Path) -> None:
         self._log = log
         self._stack = ExitStack()
 
@@ -172,7 +171,7 @@ class Site:
         inside = ("nsenter", f"--net=/proc/{self.ovs.vswitchd_pid}/ns/net", "--")
         with self._log.open("wb") as output:
             process = subprocess.Popen(
-                [*processes.tied(), *inside, *controller_command(self._framework, self.settings)],
+                [*processes.tied(), *inside, *controller_command("os-ken", self.settings)],
                 env=commands.environment(self.settings.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

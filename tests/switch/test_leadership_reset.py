@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from nib.mirror import Mirror
 from nib.records import Global, Leader
 from nib.topology import Switch
-from tests.ryu import Framework, need
 from tests.switch.controllers import DPID, Controllers, controllers, has_service, is_led_by
 from tests.waiting import until
-
-
-@pytest.fixture(params=["os-ken"])
-def framework(request: pytest.FixtureRequest) -> Framework:
-    chosen: Framework = request.param
-    need(chosen)
-    return chosen
 
 
 def is_held(view: Mirror) -> bool:
@@ -54,8 +44,8 @@ def assert_held_until_adopted(here: Controllers, old: str, flows: list[str]) -> 
     assert "10.0.0.100" not in held, "what only the old database knew is gone"
 
 
-def test_a_controller_that_starts_on_an_empty_database(framework: Framework) -> None:
-    with controllers("one", framework=framework) as here:
+def test_a_controller_that_starts_on_an_empty_database() -> None:
+    with controllers("one") as here:
         flows = here.flows()
         here.kill("one")
         old = reset_database(here)
@@ -63,16 +53,16 @@ def test_a_controller_that_starts_on_an_empty_database(framework: Framework) -> 
         assert_held_until_adopted(here, old, flows)
 
 
-def test_a_database_that_is_replaced_under_the_controller(framework: Framework) -> None:
-    with controllers("one", framework=framework) as here:
+def test_a_database_that_is_replaced_under_the_controller() -> None:
+    with controllers("one") as here:
         flows, epoch = here.flows(), here.leader().epoch
         old = reset_database(here)
         assert_held_until_adopted(here, old, flows)
         assert here.leader().epoch > epoch, "epochs go on, for switches know them"
 
 
-def test_the_same_database_again_is_no_reason_to_wait(framework: Framework) -> None:
-    with controllers("one", framework=framework) as here, here.nib() as nib:
+def test_the_same_database_again_is_no_reason_to_wait() -> None:
+    with controllers("one") as here, here.nib() as nib:
         flows = here.flows()
         here.database.stop()
         here.database.start()

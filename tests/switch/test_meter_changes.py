@@ -8,6 +8,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -31,6 +32,7 @@ from tests.switch.punt_site import Host, Site
 from tests.waiting import until
 
 POLICIES: Final = 1000
+OWN: Final = [10_000 + number for number in range(POLICIES)]  # their rates; kbit/s
 _TOOK_S: Final = 60.0  # on a machine that does other things too; `benchmarks meters` measures it
 
 
@@ -51,7 +53,7 @@ def policies(among: int, count: int) -> list[Policy]:
     pairs = list(permutations(range(1, among + 1), 2))[:count]
     assert len(pairs) == count
     return [
-        Policy(f"p{number}", f"s{source}", f"s{target}", max_bps=10_000_000 + 1000 * number)
+        Policy(f"p{number}", f"s{source}", f"s{target}", max_bps=1000 * OWN[number])
         for number, (source, target) in enumerate(pairs)
     ]
 
@@ -69,18 +71,34 @@ def here() -> Iterator[Controlled]:
         yield made
 
 
-def test_a_thousand_rates_are_a_thousand_meter_changes_and_no_flow(here: Controlled) -> None:
+@contextmanager
+def thousand(here: Controlled, name: str) -> Iterator[tuple[Relay, Nib]]:
+    """A thousand policies are in force; what changes from now on is counted."""
     with (
         Relay(here.settings.controller_port) as relay,
-        Nib(here.database.remote, "rates", write_timeout_s=_TOOK_S) as nib,
+        Nib(here.database.remote, name, write_timeout_s=_TOOK_S) as nib,
     ):
         here.ovs.set_controller(BRIDGE, f"tcp:127.0.0.1:{relay.port}")
         rows = [*services(33, ["p2", "p3", "p4"]), *policies(33, POLICIES)]
         nib.write(lambda draft: [draft.put(row) for row in rows]).result(60)
-        until(lambda: len(rates(here)), lambda count: count == POLICIES, "all have a meter", 60)
+        until_rates_are(here, OWN)
         here.await_switch()
-        before = rates(here)
         relay.take()
+        yield relay, nib
+
+
+def until_rates_are(here: Controlled, wanted: Sequence[int]) -> None:
+    until(
+        lambda: sorted(rates(here).values()),
+        lambda seen: seen == wanted,
+        f"the rates of meters are {wanted[0]} to {wanted[-1]} kbit/s",
+        60,
+    )
+
+
+def test_a_thousand_rates_are_a_thousand_meter_changes_and_no_flow(here: Controlled) -> None:
+    with thousand(here, "rates") as (relay, nib):
+        before = rates(here)
         began = time.monotonic()
         generation = nib.write(change_all_rates).result(60).generation
         here.nib.when(lambda view: view.need(Switch, DPID).applied >= generation).result(60)
@@ -96,24 +114,11 @@ def test_a_thousand_planned_rates_are_a_thousand_meter_changes_and_no_flow(
     here: Controlled,
 ) -> None:
     """And as many when the plans are gone."""
-    with (
-        Relay(here.settings.controller_port) as relay,
-        Nib(here.database.remote, "plans", write_timeout_s=_TOOK_S) as nib,
-    ):
-        here.ovs.set_controller(BRIDGE, f"tcp:127.0.0.1:{relay.port}")
-        rows = [*services(33, ["p2", "p3", "p4"]), *policies(33, POLICIES)]
-        nib.write(lambda draft: [draft.put(row) for row in rows]).result(60)
-        here.await_switch()
-        own = {kbps: kbps * 3 // 2 for kbps in range(10_000, 10_000 + POLICIES)}
-        until(lambda: sorted(rates(here).values()), lambda seen: seen == sorted(own), "all", 60)
-        relay.take()
-        for change, wanted in ((plan_all_rates, own.values()), (drop_all_plans, own)):
-            nib.write(change).result(60)
-            until(
-                lambda: sorted(rates(here).values()),
-                lambda seen, wanted=wanted: seen == sorted(wanted),  # type: ignore[misc]
-                "rates are those of the plans, or policies' own",
-            )
+    with thousand(here, "plans") as (relay, nib):
+        nib.write(plan_all_rates).result(60)
+        until_rates_are(here, [rate * 3 // 2 for rate in OWN])
+        nib.write(drop_all_plans).result(60)
+        until_rates_are(here, OWN)
         sent = relay.take()
     assert sent.pop("barrier") <= 8
     assert sent == {"meter modify": 2 * POLICIES}
@@ -206,7 +211,7 @@ class Sender(threading.Thread):
 
 @pytest.mark.root
 def test_no_policy_is_without_its_limit_while_rates_change(tmp_path: Path) -> None:
-    with Site("os-ken", tmp_path / "controller.log") as site:
+    with Site(tmp_path / "controller.log") as site:
         source, target, _ = site.hosts
         ends = (Service("from", "10.2.0.251", 80), Service("to", "10.2.0.252", 80))
         places = (site.container(ends[0], source, 8080), site.container(ends[1], target, 8080))

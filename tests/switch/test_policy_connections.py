@@ -130,7 +130,7 @@ def made_it(knocking: Sequence[socket.socket], within_s: float) -> int:
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
     with ExitStack() as stack:
-        site = stack.enter_context(Site("os-ken", tmp_path / "controller.log"))
+        site = stack.enter_context(Site(tmp_path / "controller.log"))
         made = Shop(site)
         stack.callback(made.close)
         stack.callback(_end, _agent(site, tmp_path / "node.log"))

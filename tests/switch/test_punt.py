@@ -37,7 +37,7 @@ _TCP_INFO_RETRANSMITTED: Final = 100  # offset of tcpi_total_retrans
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with Site("os-ken", tmp_path_factory.mktemp("punt") / "controller.log") as started:
+    with Site(tmp_path_factory.mktemp("punt") / "controller.log") as started:
         yield started
     assert "Traceback" not in started.log, started.log[-4000:]
 

@@ -214,12 +214,12 @@ def test_the_log_says_who_changed_what_with_the_id_of_the_request(server: RestSe
 
 def test_a_client_that_is_refused_again_and_again_is_told_of_once(server: RestServer) -> None:
     secret = token(server, "loud", role="viewer")
-    before = log(server).count("loud has the role")
     with with_token(server, secret) as loud:
         for _ in range(20):
             problem(loud.delete("/v1/services/none%0Aerror%20fake"), 403)
-    lines = [line for line in log(server).splitlines() if "loud has the role" in line]
-    assert len(lines) - before <= 1
+    # It is told once a minute of each client and reason, maybe in a test before this one.
+    assert log(server).count("loud has the role") <= 1
+    assert " has the role " in log(server)
     assert "\nerror fake" not in log(server)
 
 
@@ -301,7 +301,7 @@ def test_what_is_no_http_is_told_of_once(server: RestServer) -> None:
     for _ in range(5):
         with raw(server, b"\x16\x03\x01\r\n\r\n") as made:
             assert made.recv(100).startswith(b"HTTP/1.1 400 ")
-    assert log(server).count("Invalid HTTP request") <= 1
+    assert log(server).count("Invalid HTTP request") == 1
 
 
 def test_the_address_that_is_logged_is_not_the_clients_to_choose(server: RestServer) -> None:

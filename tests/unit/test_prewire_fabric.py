@@ -247,21 +247,6 @@ def test_the_graph_for_graphviz_has_all_switches_and_links() -> None:
     assert nx.is_connected(nx.Graph((a.strip(), b.strip()) for a, b in pairs))
 
 
-@pytest.mark.parametrize(
-    ("bps", "shown"),
-    [
-        (None, ""),
-        (10 * GBIT, "10G"),
-        (2_500_000_000, "2.5G"),
-        (10**8, "100M"),
-        (64_000, "64k"),
-        (9, "9"),
-    ],
-)
-def test_rates_as_people_write_them(bps: int | None, shown: str) -> None:
-    assert drawing.rate(bps) == shown
-
-
 # ------------------------------------------------------------------------------- status, forgetting
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from nib.events import EVENT_KINDS
 from prewire.api import problems
 from prewire.api.page_routes import page_files, router
 
@@ -125,6 +126,13 @@ def test_only_the_data_modules_talk_to_rest() -> None:
         if re.search(r"\bfetch\(|new EventSource|XMLHttpRequest", module.read_text())
     }
     assert talking == {"data/rest.js"}
+
+
+def test_events_can_be_filtered_by_every_kind_there_is() -> None:
+    text = (PAGE / "views/events.js").read_text()
+    listed = re.search(r"const KINDS = \[(.*?)\];", text, re.DOTALL)
+    assert listed
+    assert set(re.findall(r'"([\w-]+)"', listed[1])) == EVENT_KINDS
 
 
 def test_the_start_loads_files_that_are_there_and_no_inline_script() -> None:

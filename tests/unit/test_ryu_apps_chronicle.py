@@ -73,6 +73,12 @@ def test_a_plan_says_from_how_many_to_how_many_and_why() -> None:
     assert found.reason == "2 -> 4 containers, by forecast: p95 7"
 
 
+def test_a_rate_is_told_as_people_write_it() -> None:
+    found = told(RowChange(RATE, replace(RATE, max_bps=None, guaranteed_bps=1_500_000)))
+    assert found is not None
+    assert found.reason == "at most 50M -> guaranteed 1.5M, by plan"
+
+
 def test_of_a_flood_the_warnings_stay() -> None:
     flood = [Told("plan", f"s{n}", "planned") for n in range(500)]
     warning = Told("link", "a/b", "lost", severity="warning")
