@@ -25,9 +25,8 @@ from gateway_lb.models import ContainerIn
 from nib.committing import Wait, Waiting, commit, now_ms, put_responses, status_of
 from nib.database import Nib
 from nib.intent import Container, Service
-from nib.mirror import Lookups
 from nib.paging import Paging
-from nib.places import switch_called
+from nib.places import dpid_called
 from nib.preconditions import If, Preconditions, conditional, row, tagged
 
 _ALL = "/services/{name}/containers"
@@ -72,7 +71,7 @@ def _add_reading(routes: APIRouter, nib: Nib) -> None:
     ) -> ContainerList:
         """The containers of all services, or those that are asked for."""
         with nib.view() as view:
-            chosen = Chosen(service, _known(switch, view), version, state)
+            chosen = Chosen(service, dpid_called(switch, view), version, state)
             return all_containers(view, now_ms(), chosen, page)
 
     @routes.get(_ONE, tags=["containers"])
@@ -148,11 +147,6 @@ def _add_draining(routes: APIRouter, nib: Nib) -> None:
             response.status_code = status.HTTP_204_NO_CONTENT
             return response
         return _answer(nib, container)
-
-
-def _known(called: str | None, view: Lookups) -> str | None:
-    """The datapath id of a switch that was asked for. FieldError where there is none such."""
-    return None if called is None else switch_called(called, view).dpid
 
 
 def _answer(nib: Nib, stored: Container) -> ContainerOut:
