@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from nib.database import Nib
 from nib.draft import Draft
+from nib.intent import Container
 from tests.commands import one_line, run_here
 from tests.switch.rest_server import RestServer, serving
 from tests.waiting import until
@@ -46,6 +47,13 @@ class CommandLine:
     def shown(self, text: str, *words: str) -> None:
         """Wait until the command prints this text: the server hears of rows a little later."""
         until(lambda: self(*words), lambda printed: text in printed, f"{words} shows {text}")
+
+    def number_of(self, container: str, service: str = "web") -> int:
+        """A container's number, as of all that commands have changed so far."""
+        generation = self.server.http.get("/v1/status").json()["generation"]
+        self.nib.when(lambda view: view.generation >= generation).result(60)
+        with self.nib.view() as view:
+            return view.need(Container, (service, container)).number
 
     def write(self, *records: Any) -> None:
         """Rows as others write them; they are in the database when this returns."""

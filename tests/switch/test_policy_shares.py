@@ -55,7 +55,7 @@ def test_a_limit_goes_where_the_traffic_comes_in(here: Controlled) -> None:
     until(lambda: rates(here), lambda seen: seen == even, "half of it each")
 
     def rates_under_load(port: str) -> dict[str, int]:
-        here.ovs.appctl("netdev-dummy/receive", port, *[FRAME, "--len", "1400"] * 50)
+        here.ovs.appctl("netdev-dummy/receive", port, *[FRAME, "--len", "1400"] * 200)
         return rates(here)
 
     for busy, idle, port in ((OTHER, DPID, "q1"), (DPID, OTHER, "p1")):

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from nib.intent import Container
 from nib.observed import Connections, Demand, Ejected
 from nib.records import LocalSlots, SlotTable
 from nib.topology import Switch
@@ -21,11 +20,6 @@ C1 = ("container", "set", "web", "c1", "--address", "10.0.0.11", "--port", "80",
       "--iface-id", "web-1")  # fmt: skip
 C2 = ("container", "set", "web", "c2", "--address", "10.0.0.12", "--port", "80",
       "--iface-id", "web-2")  # fmt: skip
-
-
-def number_of(container: str, prewire: CommandLine) -> int:
-    with prewire.nib.view() as view:
-        return view.need(Container, ("web", container)).number
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +81,7 @@ def test_a_service_that_prefers_containers_of_the_clients_switch(prewire: Comman
     assert prewire.read(*given)["locality"] == "none"
     assert prewire.read(*given, "--locality", "prefer")["locality"] == "prefer"
     assert "locality           prefer" in prewire("service", "show", "web")
-    number = number_of("c1", prewire)
+    number = prewire.number_of("c1")
     prewire.write(LocalSlots("web", DPID, (number,) * 64))
     assert prewire.read("service", "slots", "web")["local_slots"] == [
         {
@@ -127,7 +121,7 @@ def test_why_a_container_gets_nothing_is_told(prewire: CommandLine) -> None:
 
 
 def test_slots(prewire: CommandLine) -> None:
-    first, second = number_of("c1", prewire), number_of("c2", prewire)
+    first, second = prewire.number_of("c1"), prewire.number_of("c2")
     prewire.write(SlotTable("web", (first, second, first, first) * 16))
     until(
         lambda: prewire.read("service", "slots", "web")["slots_in_all"],

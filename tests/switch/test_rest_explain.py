@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from nib.intent import Container
 from nib.qos import Policy, PolicyShare
 from nib.records import SlotTable
 from qos.pipeline import bit_meter
@@ -26,10 +25,8 @@ def prewire() -> Iterator[CommandLine]:
         running("service", "set", "web", "--vip", "10.0.0.100", "--port", "80")
         running("container", "set", "web", "c1", "--address", "10.0.0.11", "--port", "80",
                 "--iface-id", "web-1")  # fmt: skip
-        with running.nib.view() as view:
-            number = view.need(Container, ("web", "c1")).number
         running.write(
-            SlotTable("web", (number,) * 64),
+            SlotTable("web", (running.number_of("c1"),) * 64),
             Policy("calls", None, "web", "interactive", max_bps=10_000_000, number=7),
             PolicyShare("calls", DPID, 10_000_000),
         )
