@@ -11,6 +11,8 @@ PURE := tests/unit tests/property tests/golden
 REAL := tests/guides tests/page tests/nib tests/predictor tests/switch \
   tests/acceptance tests/fabric tests/prewarm
 
+BESIDE := -m 'not alone' $(REAL)
+
 # With this set, a test that cannot run (no root, no Open vSwitch) fails instead of being skipped.
 ON_SWITCHES := PREWIRE_REQUIRE_SWITCH_TESTS=1
 
@@ -53,7 +55,9 @@ acceptance: setup ## the whole system on Mininet, the guides and the web page (r
 	@$(ON_SWITCHES) $(PYTEST) tests/guides tests/page tests/acceptance tests/fabric tests/prewarm
 
 test: setup check ## set-up, lint and every test (root); each part ends with its count
-	@$(ON_SWITCHES) $(PYTEST) -n 2 --dist loadfile -m 'not alone' $(REAL)
+	@$(ON_SWITCHES) $(PYTEST) -n 2 --dist loadfile $(BESIDE) || { \
+	  echo 'What failed beside another test, once more with nothing beside it:'; \
+	  $(ON_SWITCHES) $(PYTEST) --last-failed --last-failed-no-failures none $(BESIDE); }
 	@$(ON_SWITCHES) $(PYTEST) -m alone $(REAL)
 
 demo: system venv ## the whole system, shown (root)
