@@ -11,21 +11,28 @@ PURE := tests/unit tests/property tests/golden
 REAL := tests/guides tests/page tests/nib tests/predictor tests/switch \
   tests/acceptance tests/fabric tests/prewarm
 
+# Tests that run beside each other: every worker on a machine of its own.
 BESIDE := -m 'not alone' $(REAL)
+WORKERS := 3
+OWN_MACHINES := -p no:rerunfailures --dist loadfile \
+  --tx '$(WORKERS)*popen//python=tests/own_machine.sh $(BIN)/python'
 
 # With this set, a test that cannot run (no root, no Open vSwitch) fails instead of being skipped.
 ON_SWITCHES := PREWIRE_REQUIRE_SWITCH_TESTS=1
 
-.PHONY: help setup system venv ryu check fuzz lint nib switch acceptance test demo format site docs bench clean
+.PHONY: help setup system peers venv ryu check fuzz lint nib switch acceptance test demo format site docs bench chaos soak clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## everything: packages (root), .venv, and .venv-ryu for classic Ryu
-	@scripts/setup.sh system venv ryu
+	@scripts/setup.sh system peers venv ryu
 
 system: ## Debian or Ubuntu packages, as root
 	@scripts/setup.sh system
+
+peers: ## packages of what prewire is compared with, as root
+	@scripts/setup.sh peers
 
 venv: ## .venv with prewire and its tools
 	@scripts/setup.sh venv
@@ -55,7 +62,7 @@ acceptance: setup ## the whole system on Mininet, the guides and the web page (r
 	@$(ON_SWITCHES) $(PYTEST) tests/guides tests/page tests/acceptance tests/fabric tests/prewarm
 
 test: setup check ## set-up, lint and every test (root); each part ends with its count
-	@$(ON_SWITCHES) $(PYTEST) -n 2 --dist loadfile $(BESIDE) || { \
+	@$(ON_SWITCHES) $(PYTEST) $(OWN_MACHINES) $(BESIDE) || { \
 	  echo 'What failed beside another test, once more with nothing beside it:'; \
 	  $(ON_SWITCHES) $(PYTEST) --last-failed --last-failed-no-failures none $(BESIDE); }
 	@$(ON_SWITCHES) $(PYTEST) -m alone $(REAL)
@@ -73,8 +80,14 @@ site: venv ## the documentation as a site, in build/site
 docs: venv ## write the generated pages
 	@$(BIN)/python -m prewire.docs
 
-bench: system venv ## measure (root)
-	@$(BIN)/python -m benchmarks
+bench: system peers venv ## measure beside OVN, HAProxy and nginx (root); into build/bench
+	@$(BIN)/python -m benchmarks --to build/bench
+
+chaos: system peers venv ## 20 minutes of faults under traffic (root)
+	@$(BIN)/python -m tests.chaos
+
+soak: system venv ## an hour of churn and traffic: nothing may grow (root)
+	@$(BIN)/python -m tests.soak
 
 clean: ## remove what set-up and tools made
 	@rm -rf .venv .venv-ryu .setup build dist ./*.egg-info .mypy_cache .ruff_cache \

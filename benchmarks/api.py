@@ -14,13 +14,13 @@ _IDLE_SECONDS: Final = 2.0  # the server closes a connection that is idle for 5
 
 
 class Api:
-    """The server on this machine's `port`; token: of somebody who may."""
+    """The server on this machine's `port`; token: of somebody who may; timeout_s: of an answer."""
 
-    def __init__(self, port: int, token: str | None = None) -> None:
+    def __init__(self, port: int, token: str | None = None, timeout_s: float = 30.0) -> None:
         self._headers = {"Content-Type": "application/json"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
         self._used = time.monotonic()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.errors import BenchmarkFailed
 from topologies.mininet_net import RunningNetwork
 
-_SWITCH_PID: Final = Path("/run/openvswitch/ovs-vswitchd.pid")
+SWITCH_PID: Final = Path("/run/openvswitch/ovs-vswitchd.pid")
 _TIMES: Final = slice(11, 15)  # after the command in /proc/PID/stat: proc(5) fields 14 to 17
 
 
@@ -42,13 +43,21 @@ def switch_seconds() -> float:
     The system's part includes what the kernel does to hand packets over veth, TCP at the far end
     among it.
     """
-    return processor_seconds(int(_SWITCH_PID.read_text()))
+    return processor_seconds(int(SWITCH_PID.read_text()))
 
 
 def processor_seconds(pid: int) -> float:
     """User and system time of all threads of a process, and of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(int(each) for each in fields[_TIMES]) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(pid: int) -> float:
+    """What a process has resident."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise BenchmarkFailed(f"process {pid} has ended")
 
 
 def metric(page: str, name: str) -> float:

@@ -1,39 +1,19 @@
 """A VIP by `ct(nat)`, as OVN's load balancers work, written by hand beside prewire's pipeline.
 
-Owns the text of these flows and their life on the bridge. They have a VIP, a range of tables, a
-group, a conntrack zone and a cookie of their own; while they are there, they also take the
-containers' replies, so prewire's VIP has none then.
+Must not know: who puts them on a bridge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
-from topologies.processes import run
 from topologies.spec import HostSpec, NetworkSpec
 
 VIP: Final = "10.0.0.200"
 _VIP_MAC: Final = "02:70:77:00:02:00"
-_COOKIE: Final = "0x6374"
 _GROUP: Final = 1
 _ZONE: Final = 60000
 _NEW, _OUT, _BACK = 200, 201, 202
-_OFCTL: Final = ("ovs-ofctl", "-O", "OpenFlow13")
-
-
-@contextmanager
-def installed(spec: NetworkSpec, bridge: str) -> Iterator[None]:
-    """The flows are there inside the body."""
-    try:
-        run([*_OFCTL, "add-group", bridge, group(spec)])
-        for flow in flows(spec):
-            run([*_OFCTL, "add-flow", bridge, f"cookie={_COOKIE},{flow}"])
-        yield
-    finally:
-        run([*_OFCTL, "del-flows", bridge, f"cookie={_COOKIE}/-1"])
-        run([*_OFCTL, "del-groups", bridge, f"group_id={_GROUP}"])
 
 
 def group(spec: NetworkSpec) -> str:
@@ -47,7 +27,7 @@ def group(spec: NetworkSpec) -> str:
 
 
 def flows(spec: NetworkSpec) -> list[str]:
-    """One flow a line of ovs-ofctl, without cookies."""
+    """One flow a line of ovs-ofctl."""
     first = "table=0,priority=1000"
     return [
         f"{first},arp,arp_op=1,arp_tpa={VIP},actions=move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],"

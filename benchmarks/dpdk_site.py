@@ -20,6 +20,7 @@ from benchmarks.errors import BenchmarkFailed
 from benchmarks.site import api_of, until
 from nib.server import EmbeddedServer
 from prewire import processes, settings
+from prewire.api.access import admin
 from prewire.ports import free_port
 from prewire.processes import Child
 from prewire.settings import Settings
@@ -27,15 +28,16 @@ from topologies import dpdk
 from topologies.dpdk import DpdkNetwork
 from topologies.spec import single_switch
 
-_READY_SECONDS: Final = 30.0
+_READY_SECONDS: Final = 120.0  # as `prewire up` waits
 
 
 @dataclass(frozen=True, slots=True)
 class DpdkSite:
-    """The network, and prewire's REST server."""
+    """The network, and prewire's REST server and processes."""
 
     net: DpdkNetwork
     api: Api
+    children: list[Child]
 
 
 @contextmanager
@@ -59,6 +61,7 @@ def running_dpdk_site(containers: int = 3) -> Iterator[DpdkSite]:
             controller_port=controller_port,
             metrics_port=free_port(9686),
         )
+        admin.ensured(given.state_dir)  # the token, before anybody reads it
         children: list[Child] = []
         stack.callback(processes.stop, children)
         output = stack.enter_context((directory / "log").open("ab"))
@@ -68,7 +71,11 @@ def running_dpdk_site(containers: int = 3) -> Iterator[DpdkSite]:
         children.append(_node(net, given, output.fileno()))
         api = stack.enter_context(closing(api_of(given)))
         until(lambda: _is_ready(net, api), "prewire knows the switch's ports", _READY_SECONDS)
-        yield DpdkSite(net, api)
+        yield DpdkSite(net, api, [*_database(database), *children])
+
+
+def _database(server: EmbeddedServer) -> list[Child]:
+    return [] if server.process is None else [Child("nib", server.process)]
 
 
 def _node(net: DpdkNetwork, given: Settings, output: int) -> Child:

@@ -1,18 +1,14 @@
 """What a part found: rows of figures, targets, and the samples behind them; as a table and as JSON.
 
-It knows nothing of what was measured.
+It knows nothing of what was measured, nor on what (`machine.py`).
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
-
-from topologies.processes import run
 
 Row = Mapping[str, float]
 
@@ -33,8 +29,28 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """One figure of prewire beside the same of a peer, both of one run. limit: what no control
+    plane can pass, such as the switch alone; limit_is says which. ratio: prewire's to the peer's,
+    the median of the rounds' own; bound: what is asked of it, None where nothing is.
+    """
+
+    what: str
+    prewire: float
+    peer: float
+    peer_is: str
+    ratio: float
+    limit: float | None = None
+    limit_is: str = ""
+    bound: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one part. All rows have the same columns; their units are in their names."""
+    """The result of one part. All rows have the same columns; their units are in their names.
+
+    compared: what of it goes into the table of all parts.
+    """
 
     part: str
     title: str
@@ -42,19 +58,11 @@ class Outcome:
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
     samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    compared: tuple[Beside, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""
-        targets = [
-            {
-                "what": each.what,
-                "value": each.value,
-                "bound": each.bound,
-                "at_least": each.at_least,
-                "holds": each.holds,
-            }
-            for each in self.targets
-        ]
+        targets = [asdict(each) | {"holds": each.holds} for each in self.targets]
         rows = {name: dict(row) for name, row in self.rows.items()}
         samples = {name: list(values) for name, values in self.samples.items()}
         return {
@@ -64,6 +72,7 @@ class Outcome:
             "targets": targets,
             "notes": list(self.notes),
             "samples": samples,
+            "compared": [asdict(each) for each in self.compared],
         }
 
     def as_table(self) -> str:
@@ -74,15 +83,14 @@ class Outcome:
             relation = "at least" if each.at_least else "at most"
             verdict = "holds" if each.holds else "MISSED"
             lines.append(
-                f"  {verdict:7} {each.what}: {_number(each.value)}"
-                f" ({relation} {_number(each.bound)})"
+                f"  {verdict:7} {each.what}: {number(each.value)} ({relation} {number(each.bound)})"
             )
         return "\n".join(lines)
 
     def _table(self) -> list[str]:
         columns = list(next(iter(self.rows.values()), {}))
         label = max((len(name) for name in self.rows), default=0)
-        cells = {name: [_number(row[each]) for each in columns] for name, row in self.rows.items()}
+        cells = {name: [number(row[each]) for each in columns] for name, row in self.rows.items()}
         widths = [
             max(len(column), *(len(row[place]) for row in cells.values()))
             for place, column in enumerate(columns)
@@ -114,13 +122,8 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> float:
     return statistics.median(a / b if b else 0.0 for a, b in zip(over, under, strict=True))
 
 
-def machine() -> str:
-    """What the figures were taken on, in a line."""
-    switch = run(["ovs-vsctl", "--version"]).splitlines()[0].rpartition(" ")[2]
-    return f"{os.cpu_count()} cores, Python {platform.python_version()}, Open vSwitch {switch}"
-
-
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """For people: three digits that say something."""
     if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.api import Api
-from benchmarks.counters import processor_seconds
+from benchmarks.counters import processor_seconds, resident_mib
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.site import until
 from nib.database import Nib
@@ -44,10 +44,7 @@ class RestSite:
 
     def memory_mib(self) -> float:
         """What the server has resident."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-        raise BenchmarkFailed(f"process {self.pid} has ended")
+        return resident_mib(self.pid)
 
 
 def iface(number: int) -> str:

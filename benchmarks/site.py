@@ -97,7 +97,8 @@ class Site:
     def metrics(self) -> str:
         """The controller's page of metrics."""
         given = self.settings
-        page = httpx.get(f"http://{given.metrics_host}:{given.metrics_port}/metrics")
+        url = f"http://{given.metrics_host}:{given.metrics_port}/metrics"
+        page = httpx.get(url, timeout=_READY_SECONDS)
         return page.raise_for_status().text
 
     def restart_controller(self) -> None:

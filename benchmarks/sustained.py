@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import ct_nat, wrk
+from benchmarks import gateway_flows, wrk
 from benchmarks.counters import TcpCounters, switch_seconds, tcp_counters
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, Target
@@ -59,14 +59,13 @@ def measure(rounds: int | None, seconds: int | None) -> Outcome:
     with running_site() as site:
         site.add_web()
         direct = site.net.spec.containers[0]
-        site.talk_from(_NAT_SOURCE, ct_nat.VIP)
+        site.talk_from(_NAT_SOURCE, gateway_flows.NAT_VIP)
         site.talk_from(_DIRECT_SOURCE, direct.address)
-        switch = Switch(site)
+        switch = Switch(site, programs={"ct(nat)": gateway_flows.by_nat(site.net.spec)})
         for _ in range(rounds or ROUNDS):
             runs["prewire"].append(_run(site, f"http://{VIP}/", window_s))
-            switch.become("copy")
-            with ct_nat.installed(site.net.spec, site.bridge):
-                runs["ct(nat)"].append(_run(site, f"http://{ct_nat.VIP}/", window_s))
+            switch.become("ct(nat)")
+            runs["ct(nat)"].append(_run(site, f"http://{gateway_flows.NAT_VIP}/", window_s))
             switch.become("plain")
             url = f"http://{direct.address}:{direct.http_port}/"
             runs["direct"].append(_run(site, url, window_s))

@@ -1,14 +1,21 @@
-"""Closed-loop HTTP load by wrk, from a host of the network."""
+"""Closed-loop HTTP load by wrk, from a host of the network.
+
+Each connection sends when it has its answer: the rate is what the subject can, and a quantile of
+latency is of requests at that rate. While an answer is late its connection sends nothing, so wrk
+counts fewer slow requests than steady arrivals would meet (coordinated omission), and subjects meet
+unequal rates; `gateway_paced` offers all the same rate.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from benchmarks.counters import switch_seconds
 from benchmarks.errors import BenchmarkFailed
-from topologies.mininet_net import RunningNetwork
+from topologies.hosts import Hosts
 
 CONNECTIONS: Final = 32
 _RATE: Final = re.compile(r"Requests/sec:\s+([\d.]+)")
@@ -36,8 +43,18 @@ def command(url: str, seconds: int, *, new_connections: bool) -> list[str]:
     return ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *header, url]
 
 
-def load(net: RunningNetwork, url: str, seconds: int, *, new_connections: bool) -> Load:
-    """Load the URL from the client host. BenchmarkFailed where wrk fails."""
+def load(
+    net: Hosts,
+    url: str,
+    seconds: int,
+    *,
+    new_connections: bool,
+    switch_seconds: Callable[[], float] = switch_seconds,
+) -> Load:
+    """Load the URL from the client host. BenchmarkFailed where wrk fails.
+
+    switch_seconds: the switch's processor time so far.
+    """
     argv = command(url, seconds, new_connections=new_connections)
     before = switch_seconds()
     done = net.run("client", argv, timeout_s=seconds + 30)

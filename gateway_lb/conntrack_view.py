@@ -32,7 +32,7 @@ SECOND_MS: Final = 1000
 # state_reply=...,...); mark and labels are left out where they are 0.
 _LINE: Final = re.compile(
     rb"(\w+),orig=\((?:src=([^,)]*))?[^)]*\),reply=\([^)]*\)"
-    rb"(?:,id=\d+)?(?:,zone=(\d+))?(?:,status=[\w|]+)?(?:,timeout=\d+)?(?:,mark=(\d+))?"
+    rb"(?:,id=\d+)?(?:,zone=(\d{1,9})(?!\d))?(?:,status=[\w|]+)?(?:,timeout=\d+)?(?:,mark=(\d{1,10})(?!\d))?"
     rb"(?:,labels=0x[0-9a-f]+)?(?:,[^=()]+=[^=(),]+)*"
     rb"(?:,protoinfo=\(state_orig=(\w+),state_reply=(\w+)[^)]*\))?[^\n]*"
 )

@@ -5,7 +5,7 @@ Must not know: how a change reaches a switch. Errors are raised as the rooms rai
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response, status
 
@@ -31,6 +31,8 @@ from nib.preconditions import If, Preconditions, conditional, row, tagged
 
 _ALL = "/services/{name}/containers"
 _ONE = f"{_ALL}/{{container_id}}"
+
+DRAIN: Final = "60s"  # where a DELETE does not say
 
 Drain = Annotated[
     str,
@@ -134,19 +136,33 @@ def _add_draining(routes: APIRouter, nib: Nib) -> None:
         response: Response,
         wait: Wait,
         given: If,
-        drain: Drain = "60s",
+        drain: Drain = DRAIN,
     ) -> ContainerOut | Response:
         """Take a container out of service; it keeps the connections it has while it drains."""
-        seconds = lifecycle.parse_duration(drain)
-        key = (name, container_id)
-        change = intent.drain_container(key, now_ms(), seconds)
-        change = conditional(change, given, row(Container, key))
-        container = await commit(nib, change, response, wait)
-        tagged(container, response)
-        if container is None:
+        left = await drained(nib, (name, container_id), drain, response, wait, given=given)
+        if left is None:
             response.status_code = status.HTTP_204_NO_CONTENT
             return response
-        return _answer(nib, container)
+        return left
+
+
+async def drained(
+    nib: Nib,
+    key: tuple[str, str],
+    drain: str,
+    response: Response,
+    wait: Waiting,
+    *,
+    given: Preconditions,
+) -> ContainerOut | None:
+    """Take a container out of service, as its DELETE does; sets the answer's headers. None: it is
+    deleted at once."""
+    seconds = lifecycle.parse_duration(drain)
+    change = intent.drain_container(key, now_ms(), seconds)
+    change = conditional(change, given, row(Container, key))
+    container = await commit(nib, change, response, wait)
+    tagged(container, response)
+    return None if container is None else _answer(nib, container)
 
 
 def _answer(nib: Nib, stored: Container) -> ContainerOut:

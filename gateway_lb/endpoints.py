@@ -61,7 +61,7 @@ class Placed:
     shared: frozenset[tuple[str, int]] = frozenset()
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def container_flows(service: Service, placed: Placed, zone: int) -> tuple[Flow, ...]:
     """A container's own flows; kept, because a change to one container recompiles its service."""
     by_protocol: dict[str, list[Front]] = {}
@@ -82,12 +82,18 @@ def _remember(service: Service, protocol: str, zone: int) -> tuple[Action, ...]:
     onward = Goto(tables.ENDPOINT.number)
     if service.mode == "stateless":
         return *restored(service, protocol), onward
+    return *restored(service, protocol), _committed(zone), onward
+
+
+@lru_cache(maxsize=1 << 10)
+def _committed(zone: int) -> Ct:
+    """Conntrack remembers the chosen container, and where the client is."""
     kept = (
         Move(ENDPOINT, CT_MARK),
         Move(whole("eth_src"), CLIENT_MAC),
         Move(IN_PORT_NUMBER, CLIENT_PORT),
     )
-    return *restored(service, protocol), Ct(zone, commit=True, exec=kept), onward
+    return Ct(zone, commit=True, exec=kept)
 
 
 def _recalled(fronts: Sequence[Front], placed: Placed, chosen: Match, zone: int) -> list[Row]:

@@ -18,6 +18,7 @@ from gateway_lb.contradictions import check_container, check_service
 from gateway_lb.slots import MAX_CONTAINERS
 from nib.draft import Draft
 from nib.errors import Conflict, FieldError
+from nib.fields import is_dpid
 from nib.intent import Container, Service
 from nib.mirror import Lookups
 from nib.places import port_called, switch_called
@@ -48,12 +49,13 @@ class Registration:
 def put_service(service: Service, now_ms: int = 0) -> Callable[[Draft], Stored[Service]]:
     """Create or replace a service; a canary that is new or changed starts now.
 
-    FieldError or Conflict where other services or its own containers contradict it.
+    FieldError or Conflict where other services or its own containers contradict it, or a switch is
+    not known.
     """
 
     def change(draft: Draft) -> Stored[Service]:
         known = draft.get(Service, service.name)
-        wanted = canary_started(service, known, now_ms)
+        wanted = canary_started(entered_by(service, draft), known, now_ms)
         check_service(wanted, draft)
         return Stored(draft.put(wanted), created=known is None)
 
@@ -191,6 +193,22 @@ def _known_iface(iface_id: str, view: Lookups) -> Port:
             "set it on the interface (external_ids:iface-id), or give switch and switch_port",
         )
     return port
+
+
+def entered_by(service: Service, view: Lookups) -> Service:
+    """The service with its switches by their datapath ids, which need not be known yet. FieldError
+    where a bridge's name is not known, or is that of several."""
+    dpids = {_dpid(each, view) for each in service.switches}
+    return replace(service, switches=tuple(sorted(dpids)))
+
+
+def _dpid(called: str, view: Lookups) -> str:
+    if is_dpid(called):
+        return called
+    try:
+        return switch_called(called, view).dpid
+    except FieldError as error:
+        raise FieldError("switches", error.message, error.remedy) from None
 
 
 def canary_started(service: Service, known: Service | None, now_ms: int) -> Service:

@@ -131,18 +131,24 @@ class ServiceIn(_In):
         "none",
         description="`prefer`: clients get the containers of their switch while one can take more",
     )
+    switches: list[StrictStr] = Field(
+        default_factory=list,
+        description="that clients enter by, bridge names or datapath ids; none: every switch",
+    )
     health: HealthSpec | None = Field(None, description="active checks; null: none")
     ejection: EjectionSpec | None = Field(None, description="passive ejection; null: none")
     canary: CanaryIn | None = Field(None, description="a version's share; null: by weights alone")
 
     def record(self, name: str) -> Service:
-        """The service's row. FieldError names what is not allowed."""
-        parts = {"extra_ports", "health", "ejection", "canary"}
+        """The service's row, its switches as they were called (`intent.stated`). FieldError names
+        what is not allowed."""
+        parts = {"extra_ports", "switches", "health", "ejection", "canary"}
         given = self.model_dump(exclude=parts | {"name"})
         return Service(
             name,
             **given,
             extra_ports=tuple(ExtraPort(**each.model_dump()) for each in self.extra_ports),
+            switches=tuple(self.switches),
             health=HealthCheck(**self.health.model_dump()) if self.health else None,
             ejection=Ejection(**self.ejection.model_dump()) if self.ejection else None,
             canary=Canary(**self.canary.model_dump(exclude={"started_ms"}))

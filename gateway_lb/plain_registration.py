@@ -1,9 +1,9 @@
-"""The PUT of a container as containers send it: a JSON object, and nothing that asks for more.
+"""The PUT and DELETE of a container as they mostly come: a JSON object or none, no conditions.
 
-Registrations come in surges, and this is the one write that must keep up with them. So this route
-stands in front of the described one and does just what that does, without what the web framework
-does for requests of any kind. A request with a query or conditions, or with a body that is at
-fault, is the described route's.
+Containers come and go in surges, and these are the writes that must keep up with them. So this
+route stands in front of the described ones and does just what those do, without what the web
+framework does for requests of any kind. A request with conditions, with a query in any but its
+plainest form, or with a body that is at fault, is a described route's.
 
 Must not know: how a change reaches a switch. Errors are raised as the rooms raise them.
 """
@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Response, status
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_lb.container_routes import registered
+from gateway_lb.answers import ContainerOut
+from gateway_lb.container_routes import DRAIN, drained, registered
 from gateway_lb.intent import Registration
 from gateway_lb.models import ContainerIn
 from nib.committing import Waiting
@@ -28,9 +30,26 @@ from nib.preconditions import Preconditions
 _PATH: Final = re.compile(r"/v1/services/(?P<name>[^/]+)/containers/(?P<container_id>[^/]+)")
 _JSON: Final = b"application/json"
 _CONDITIONS: Final = frozenset((b"if-match", b"if-none-match"))
-_AT_ONCE: Final = Waiting(wait=None, timeout=10)
 _ANYHOW: Final = Preconditions(if_match=None, if_none_match=None)
-_DESCRIBED: Final = "prewire.described"  # scope: it is the described route's
+_DESCRIBED: Final = "prewire.described"  # scope: it is a described route's
+_ASKED: Final = "prewire.asked"  # scope: what the query asks for
+
+# The plainest form of what a query may ask for, by method.
+_WAITING: Final = {
+    b"wait": re.compile(rb"applied"),
+    b"timeout": re.compile(rb"[1-9][0-9]?|[12][0-9][0-9]|300"),
+}
+_QUERIES: Final[Mapping[str, Mapping[bytes, re.Pattern[bytes]]]] = {
+    "PUT": _WAITING,
+    "DELETE": {**_WAITING, b"drain": re.compile(rb"[0-9]{1,4}(?:s|ms)?")},
+}
+
+
+class _Asked(NamedTuple):
+    """What a query asks for; drain: as DELETE takes it."""
+
+    waiting: Waiting
+    drain: str
 
 
 def install(app: FastAPI, nib: Nib) -> None:
@@ -49,40 +68,73 @@ class PlainRegistration(BaseRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether it is one, as far as its head tells."""
-        if scope["type"] != "http" or scope["method"] != "PUT" or scope["query_string"]:
+        if scope["type"] != "http" or scope["method"] not in _QUERIES or _DESCRIBED in scope:
             return Match.NONE, {}
         found = _PATH.fullmatch(scope["path"])
-        if found is None or _DESCRIBED in scope or not _is_plain(scope):
+        if found is None or not _is_plain(scope):
+            return Match.NONE, {}
+        asked = _asked(scope["query_string"], _QUERIES[scope["method"]])
+        if asked is None:
             return Match.NONE, {}
         return Match.FULL, {
             "endpoint": self.handle,
             "route": self,
             "path_params": found.groupdict(),
+            _ASKED: asked,
         }
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or have it answered."""
+        asked: _Asked = scope[_ASKED]
+        answer = Response(media_type="application/json")
+        if scope["method"] == "DELETE":
+            key = (scope["path_params"]["name"], scope["path_params"]["container_id"])
+            answer.status_code = status.HTTP_202_ACCEPTED
+            left = await drained(self._nib, key, asked.drain, answer, asked.waiting, given=_ANYHOW)
+            await _with_body(answer, left)(scope, receive, send)
+            return
         came = await _all_of(receive)
         stated = _stated(came, **scope["path_params"])
         if stated is None:
             scope[_DESCRIBED] = True
             await self._described(scope, _again(came, receive), send)
             return
-        answer = Response(media_type="application/json")
-        told = await registered(self._nib, stated, answer, _AT_ONCE, _ANYHOW)
-        answer.body = told.model_dump_json(by_alias=True).encode()
-        answer.headers["content-length"] = str(len(answer.body))
-        await answer(scope, receive, send)
+        told = await registered(self._nib, stated, answer, asked.waiting, _ANYHOW)
+        await _with_body(answer, told)(scope, receive, send)
 
 
 def _is_plain(scope: Scope) -> bool:
-    """A JSON body of known length, and no conditions."""
+    """No conditions; a PUT has a JSON body of known length."""
     headers = dict(scope["headers"])
-    return (
-        headers.get(b"content-type") == _JSON
-        and b"content-length" in headers
-        and _CONDITIONS.isdisjoint(headers)
+    if not _CONDITIONS.isdisjoint(headers):
+        return False
+    return scope["method"] == "DELETE" or (
+        headers.get(b"content-type") == _JSON and b"content-length" in headers
     )
+
+
+def _asked(query: bytes, may: Mapping[bytes, re.Pattern[bytes]]) -> _Asked | None:
+    """What a query asks for; None where it is not in its plainest form."""
+    given: dict[bytes, str] = {}
+    for part in query.split(b"&") if query else ():
+        name, _, value = part.partition(b"=")
+        if name not in may or name in given or not may[name].fullmatch(value):
+            return None
+        given[name] = value.decode()
+    wait, timeout_s = given.get(b"wait"), given.get(b"timeout", "10")
+    waiting = Waiting(wait="applied" if wait else None, timeout=float(timeout_s))
+    return _Asked(waiting, given.get(b"drain", DRAIN))
+
+
+def _with_body(answer: Response, told: ContainerOut | None) -> Response:
+    """An answer that says how the container is; None: it is not there any more."""
+    if told is None:
+        del answer.headers["content-type"], answer.headers["content-length"]
+        answer.status_code = status.HTTP_204_NO_CONTENT
+        return answer
+    answer.body = told.model_dump_json(by_alias=True).encode()
+    answer.headers["content-length"] = str(len(answer.body))
+    return answer
 
 
 async def _all_of(receive: Receive) -> list[Message]:

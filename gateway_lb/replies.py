@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from gateway_lb.neighbours import VIP_MAC, host_answer
@@ -169,7 +169,7 @@ def host_rules(address: str, fronts: Sequence[Front], mac: str, zone: int) -> Ru
     return Rules(tuple(flows))
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def _alone(front: Front, zone: int) -> tuple[Flow, ...]:
     """Replies of a port behind one port of one VIP; kept, because addresses are shared."""
     to_vip = match(**front.from_target, **{front.family.dst: front.service.vip})
@@ -248,7 +248,7 @@ def as_vip(front: Front, zone: int, port: Sequence[Action] = ()) -> tuple[Action
             Goto(tables.DESTINATION.number),
         )
     return (
-        *_source_saved(front),
+        *_source_saved(front.family, front.protocol),
         *_vip_source(front, port),
         Ct(zone, table=tables.REPLY.number),
     )
@@ -257,7 +257,7 @@ def as_vip(front: Front, zone: int, port: Sequence[Action] = ()) -> tuple[Action
 def as_vip_to_itself(front: Front, zone: int, port: Sequence[Action] = ()) -> tuple[Action, ...]:
     """The same for what a container sends to a VIP: a reply to a connection of its own."""
     return (
-        *_source_saved(front),
+        *_source_saved(front.family, front.protocol),
         SetField(HAIRPIN, 1),
         Move(front.family.source, front.family.destination),
         *_vip_source(front, port),
@@ -265,11 +265,9 @@ def as_vip_to_itself(front: Front, zone: int, port: Sequence[Action] = ()) -> tu
     )
 
 
-def _source_saved(front: Front) -> tuple[Action, ...]:
-    return (
-        Move(front.family.source, front.family.saved),
-        Move(whole(f"{front.protocol}_src"), REPLY_PORT),
-    )
+@cache
+def _source_saved(family: Family, protocol: str) -> tuple[Action, ...]:
+    return Move(family.source, family.saved), Move(whole(f"{protocol}_src"), REPLY_PORT)
 
 
 def _vip_source(front: Front, port: Sequence[Action]) -> tuple[Action, ...]:

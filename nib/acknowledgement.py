@@ -13,6 +13,7 @@ import asyncio
 
 from nib.database import Nib
 from nib.errors import NibError
+from nib.fields import MAX_INTEGER
 from nib.mirror import Lookups
 from nib.topology import Switch
 
@@ -42,14 +43,23 @@ def switches_behind(view: Lookups, generation: int) -> list[Switch]:
 async def applied(nib: Nib, generation: int, timeout_s: float) -> None:
     """Return when all switches acknowledged the generation; NotApplied after `timeout_s`."""
     with nib.view() as view:
-        if not switches_behind(view, generation):
+        if _acknowledged(view) >= generation:
             return
-    future = nib.when(lambda view: not switches_behind(view, generation))
+    future = nib.when(lambda view: _acknowledged(view) >= generation)
     try:
         await asyncio.wait_for(asyncio.wrap_future(future), timeout_s)
     except TimeoutError:
         with nib.view() as view:
             raise NotApplied(generation, switches_behind(view, generation)) from None
+
+
+def _acknowledged(view: Lookups) -> int:
+    """The generation that all switches have acknowledged; looked for once, however many wait."""
+    return view.derived(_least_applied, Switch)
+
+
+def _least_applied(view: Lookups) -> int:
+    return min((switch.applied for switch in view.all(Switch)), default=MAX_INTEGER)
 
 
 def _state(switch: Switch) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
@@ -28,7 +28,7 @@ from nib.handshake import check_remote
 from nib.leadership import Contest, Standing
 from nib.mirror import Mirror
 from nib.polling import use_poll
-from nib.records import Global
+from nib.records import Global, Record
 from nib.replica import Replica, split_remotes
 from nib.watch import Audience, Batch, BatchCallback, Predicate, Watch, snapshot
 from nib.writer import Writer
@@ -47,6 +47,7 @@ class Nib:
 
     write_timeout_s: how long a change may wait; by default long enough for a cluster's failover.
     sees_tokens: whether tokens are replicated; who does not check them has no use for them.
+    without: what else this process has no use for, and never writes; it is not told of it.
 
     Use as a context manager, or call `start` and `close`. Every method may be called from any
     thread.
@@ -59,11 +60,12 @@ class Nib:
         *,
         write_timeout_s: float | None = None,
         sees_tokens: bool = False,
+        without: Collection[type[Record]] = (),
     ) -> None:
         several = len(split_remotes(remote)) > 1
         self.remote = remote
         self.name = name
-        self._without = () if sees_tokens else (Token,)
+        self._without = (*without, *(() if sees_tokens else (Token,)))
         self._write_timeout_s = write_timeout_s or (
             CLUSTER_WRITE_SECONDS if several else WRITE_SECONDS
         )

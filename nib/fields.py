@@ -151,9 +151,14 @@ def check_unicast_mac(field: str, value: object) -> str:
     return mac
 
 
+def is_dpid(text: str) -> bool:
+    """Whether it is written as a datapath id is."""
+    return _DPID.fullmatch(text) is not None
+
+
 def check_dpid(field: str, value: object) -> str:
     """A datapath id: 16 lower case hexadecimal digits."""
-    if not isinstance(value, str) or not _DPID.fullmatch(value):
+    if not isinstance(value, str) or not is_dpid(value):
         raise FieldError(
             field,
             f"{value!r} is not a datapath id",

@@ -35,6 +35,7 @@ BALANCE_POLICIES = frozenset({"weighted", "least_inflight", "source_affinity"})
 ON_EMPTY = frozenset({"reject", "hold"})
 LOCALITIES = frozenset({"none", "prefer"})
 MAX_WEIGHT = 256
+MAX_SWITCHES = 1000  # that a service names
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Service:
     max_connections: connections at a time, None = no cap. panic_percent: with fewer containers
     usable, all are used. slow_start_seconds: in which a new container's share grows. locality:
     prefer = a client's switch chooses among its own containers, while one of them can take more.
+    switches: datapath ids of those that clients enter by, in order; empty = every switch.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Service:
     ejection: Ejection | None = None
     canary: Canary | None = None
     locality: str = "none"
+    switches: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
@@ -88,6 +91,7 @@ class Service:
         check_integer("slow_start_seconds", self.slow_start_seconds, 0, 86_400)
         check_integer("panic_percent", self.panic_percent, 0, 100)
         check_choice("locality", self.locality, LOCALITIES)
+        self._check_switches()
         self._check_contradictions()
 
     def _check_ports(self) -> None:
@@ -100,6 +104,16 @@ class Service:
         fronts = self.fronts
         if len(set(fronts)) != len(fronts):
             raise FieldError("extra_ports", "a port is given twice", "give each port once")
+
+    def _check_switches(self) -> None:
+        if len(self.switches) > MAX_SWITCHES:
+            raise FieldError(
+                "switches",
+                f"there are {len(self.switches)}",
+                f"name at most {MAX_SWITCHES}, or none: then it is every switch",
+            )
+        for switch in self.switches:
+            check_text("switches", switch)
 
     def _check_contradictions(self) -> None:
         """What one field asks for and another forbids."""
@@ -133,6 +147,10 @@ class Service:
     def key(self) -> str:
         """The service's name."""
         return self.name
+
+    def enters(self, dpid: str) -> bool:
+        """Whether clients may enter by this switch."""
+        return not self.switches or dpid in self.switches
 
     @property
     def fronts(self) -> tuple[tuple[str, int, str], ...]:

@@ -152,9 +152,9 @@ def remove(control: Path, server: str) -> None:
 def read_status(text: str) -> ClusterStatus:
     """The answer to `cluster/status` (ovsdb-server(1)) as a value; raises ServerError."""
     values = dict(re.findall(r"^([A-Z][A-Za-z ]+): ?(.*)$", text, re.MULTILINE))
-    members = [_member(line) for line in text.partition("Servers:\n")[2].splitlines()]
-    first, following = re.findall(r"\d+", values.get("Log", "")) or ("0", "0")
     try:
+        members = [_member(line) for line in text.partition("Servers:\n")[2].splitlines()]
+        first, following = re.findall(r"\d+", values.get("Log", "")) or ("0", "0")
         return ClusterStatus(
             id=values["Server ID"].split()[0],
             address=values["Address"],

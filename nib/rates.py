@@ -13,7 +13,7 @@ MOST_BPS: Final = 4_000_000_000_000  # OpenFlow 1.3 meters count kilobits a seco
 LEAST_BPS: Final = 1_000
 
 _POWERS: Final = {"": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12}
-_RATE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([kKMGT]?)(bps|bit/s|b/s|bit)?")
+_RATE: Final = re.compile(r"([0-9]{1,30}(?:\.[0-9]{1,30})?) ?([kKMGT]?)(bps|bit/s|b/s|bit)?")
 _HINT: Final = 'write bits a second with a prefix, such as "10M", "1.5Gbps" or 10000000'
 
 

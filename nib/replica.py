@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
+import ovs.db.error
 import ovs.db.idl
 import ovs.jsonrpc
 
@@ -24,6 +25,7 @@ from nib.mirror import RowChange
 from nib.polling import is_green
 from nib.records import RECORD_CLASSES, Key, Record
 from nib.rows import DATABASE, KINDS, LAYOUTS, packaged_schema, record_of_row
+from nib.told import Columns, ToldRow
 
 LOG = logging.getLogger(__name__)
 
@@ -69,7 +71,9 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
     def __init__(
         self, remote: str, first: str = "", without: Collection[type[Record]] = ()
     ) -> None:
-        helper = ovs.db.idl.SchemaHelper(schema_json=packaged_schema())
+        schema = packaged_schema()
+        self._columns = {name: Columns(table) for name, table in schema["tables"].items()}
+        helper = ovs.db.idl.SchemaHelper(schema_json=schema)
         for kind, layout in LAYOUTS.items():
             if kind not in without:
                 helper.register_table(layout.table)
@@ -141,6 +145,33 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
         if self._session.is_connected():
             self._session.send(ovs.jsonrpc.Message.create_request("unlock", [name]))
 
+    def _Idl__process_update2(self, table: Any, uuid: UUID, told: Any) -> Any:
+        """IDL's own, for rows of our schema: their columns are kept as they are told.
+
+        Returns whom to notify, or False. Those of the server about itself are the library's.
+        """
+        if table.name not in self._columns:
+            return super()._Idl__process_update2(table, uuid, told)
+        columns, row = self._columns[table.name], table.rows.get(uuid)
+        new = told.get("insert", told.get("initial"))
+        if "modify" in told:
+            if row is None:
+                raise ovs.db.error.Error(f"a row of {table.name} is modified that is not there")
+            columns.modify(row._data, told["modify"])
+            return ovs.db.idl.Notice(ovs.db.idl.ROW_UPDATE, row)
+        if row is not None:
+            del table.rows[uuid]
+        if new is None:
+            return row is not None and ovs.db.idl.Notice(ovs.db.idl.ROW_DELETE, row)
+        table.rows[uuid] = row = ToldRow(table, uuid, columns.inserted(new))
+        return ovs.db.idl.Notice(ovs.db.idl.ROW_CREATE, row)
+
+    def _Idl__process_update(self, table: Any, uuid: UUID, old: Any, new: Any) -> Any:
+        """IDL's own, for servers before Open vSwitch 2.6: they tell whole rows."""
+        if table.name not in self._columns:
+            return super()._Idl__process_update(table, uuid, old, new)
+        return self._Idl__process_update2(table, uuid, {"initial": new} if new else {})
+
     def notify(self, event: str, row: Any, updates: Any = None) -> None:  # noqa: ARG002
         """IDL hook: remember that this row changed."""
         self._dirty[KINDS[row._table.name]].add(row.uuid)
@@ -162,7 +193,7 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
         """
         layout = LAYOUTS[kind]
         row = self.tables[layout.table].rows[self._uuids[kind][key]]
-        return {column: row._data[column].to_json() for column in layout.columns}
+        return {column: row._data[column] for column in layout.columns}
 
     def take_changes(self) -> tuple[RowChange, ...]:
         """What changed since the last call, net of detours; () while a reload is under way."""
@@ -211,10 +242,10 @@ class Replica(ovs.db.idl.Idl):  # type: ignore[misc]
         if row is None:
             return None
         try:
-            return record_of_row(kind, row, self._service_name)
+            return record_of_row(kind, row._data, self._service_name)
         except FieldError as error:
             LOG.error("leaving out row %s of %s: %s", uuid, LAYOUTS[kind].table, error)
             return None
 
-    def _service_name(self, uuid: UUID) -> str:
-        return str(self.tables["Service"].rows[uuid]._data["name"].as_scalar())
+    def _service_name(self, uuid: str) -> str:
+        return str(self.tables["Service"].rows[UUID(uuid)]._data["name"])

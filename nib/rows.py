@@ -35,10 +35,11 @@ from nib.policy import Canary, Ejection, HealthCheck, policy_text, read_extra_po
 from nib.prewarm import DependencyRule, Override, Provisioning, Scaling, Schedule
 from nib.qos import LinkRate, Policy, PolicyConnections, PolicyShare, PortQos, QosClass
 from nib.records import RECORD_CLASSES, Audit, Global, Leader, LocalSlots, Record, SlotTable
+from nib.told import atoms_of
 from nib.topology import Host, Link, Port, Switch
 
 DATABASE = "Prewire"
-_SETS = frozenset({"lines", "addresses", "predecessors", "services"})
+_SETS = frozenset({"lines", "addresses", "predecessors", "services", "switches"})
 SCHEMA_FILE = "prewire.ovsschema"
 _POLICIES: Mapping[str, type[Any]] = {
     "health": HealthCheck,
@@ -134,24 +135,31 @@ def version_tuple(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def record_of_row(kind: type[Record], row: Any, service_name: Callable[[Any], str]) -> Record:
-    """The record that an IDL row holds; raises FieldError when a column holds what no record may.
+def record_of_row(
+    kind: type[Record], told: Mapping[str, Any], service_name: Callable[[str], str]
+) -> Record:
+    """The record that a row holds, of its columns as JSON (RFC 7047, section 5.1); raises
+    FieldError when a column holds what no record may.
 
-    `service_name` tells the name of the service row with a given UUID. The committed data is read
-    directly: Row's attribute access rebuilds every optional value and costs ten times as much.
+    `service_name` tells the name of the service row with a given UUID.
     """
     layout = LAYOUTS[kind]
     values: dict[str, Any] = {}
     for column in layout.columns:
-        atoms = [atom.value for atom in row._data[column].values]
+        value = told[column]
         if column in _SETS:
-            values[column] = frozenset(atoms)
-        else:
-            values[column] = atoms[0] if atoms else layout.absent[column]
+            values[column] = atoms_of(value)
+        elif not isinstance(value, list):
+            values[column] = value
+        elif value[0] == "uuid":
+            values[column] = value[1]
+        else:  # a set of one at most
+            values[column] = value[1][0] if value[1] else layout.absent[column]
     if kind is Container:
         values["service"] = service_name(values["service"])
     elif kind is Service:
         values["extra_ports"] = read_extra_ports(values["extra_ports"])
+        values["switches"] = tuple(sorted(values["switches"]))
         for column, policy in _POLICIES.items():
             values[column] = read_policy(column, policy, values[column])
     elif kind in (SlotTable, LocalSlots):

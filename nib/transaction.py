@@ -100,9 +100,11 @@ def refusal(remote: str, error: str) -> NibError:
     """The server's error (JSON of RFC 7047 section 3.1) as a Conflict, or the nearest we have."""
     try:
         parsed = json.loads(error)
-    except ValueError:
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
         parsed = {}
-    kind, details = parsed.get("error", ""), parsed.get("details", error)
+    kind, details = parsed.get("error", ""), str(parsed.get("details", error))
     if kind == "referential integrity violation":
         return _reference_conflict(details)
     if kind == "constraint violation":

@@ -14,6 +14,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Final
 
 ETH_IP: Final = 0x0800
@@ -49,6 +50,10 @@ def _read_mac(text: str) -> int:
 
 def _read_int(text: str) -> int:
     return int(text, 0)
+
+
+# An address stands in several flows of its object: it is read once for them.
+_kept: Final = lru_cache(maxsize=1 << 12)
 
 
 # Bits of ct_state as Open vSwitch numbers them (ovs-fields(7), "ct_state").
@@ -90,12 +95,14 @@ def ct_state_text(value: int, mask: int) -> str:
 DECIMAL: Final = Form(str, _read_int)
 HEX: Final = Form(hex, _read_int)
 IPV4: Final = Form(
-    lambda value: str(ipaddress.IPv4Address(value)), lambda text: int(ipaddress.IPv4Address(text))
+    lambda value: str(ipaddress.IPv4Address(value)),
+    _kept(lambda text: int(ipaddress.IPv4Address(text))),
 )
 IPV6: Final = Form(
-    lambda value: str(ipaddress.IPv6Address(value)), lambda text: int(ipaddress.IPv6Address(text))
+    lambda value: str(ipaddress.IPv6Address(value)),
+    _kept(lambda text: int(ipaddress.IPv6Address(text))),
 )
-MAC: Final = Form(_show_mac, _read_mac)
+MAC: Final = Form(_show_mac, _kept(_read_mac))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +120,10 @@ class Field:
     oxm: str
     nxm: str
 
-    @property
-    def full_mask(self) -> int:
-        return (1 << self.bits) - 1
+    full_mask: int = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "full_mask", (1 << self.bits) - 1)
 
 
 def _fields() -> dict[str, Field]:
@@ -206,6 +214,7 @@ class Subfield:
         return f"[{self.start}]" if self.bits == 1 else f"[{self.start}..{end}]"
 
 
+@cache
 def whole(name: str) -> Subfield:
     """All bits of the named field. KeyError if there is none."""
     return Subfield(name, 0, FIELDS[name].bits)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
 from openflow.fields import FIELDS, IN_PORT_NUMBER, Subfield, ct_state, whole
 
@@ -33,9 +34,11 @@ RESERVED_PORTS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FieldMatch:
-    """`field` of the packet, masked, equals `value`. A full mask is an exact match."""
+class FieldMatch(NamedTuple):
+    """`field` of the packet, masked, equals `value`. A full mask is an exact match.
+
+    A tuple, because a switch's matches have hundreds of thousands of them.
+    """
 
     field: str
     value: int
@@ -72,9 +75,10 @@ def match(**fields: int | str | tuple[int, int]) -> Match:
     ct_state "+trk+new"), or (value, mask). KeyError for an unknown field, ValueError for a value
     that does not fit its width, and for xxreg0..3.
     """
-    return Match(tuple(sorted(_entry(name, value) for name, value in fields.items())))
+    return Match(tuple([_entry(name, fields[name]) for name in sorted(fields)]))
 
 
+@lru_cache(maxsize=1 << 14)  # the fields of one object's flows recur in them, and are shared
 def _entry(name: str, given: int | str | tuple[int, int]) -> FieldMatch:
     declared = FIELDS[name]
     if name.startswith("xxreg"):
@@ -120,6 +124,7 @@ class SetField:
             raise ValueError(f"{self.value} does not fit {self.target.field}{self.target.bounds}")
 
 
+@lru_cache(maxsize=1 << 14)
 def set_field(name: str, given: int | str) -> SetField:
     """Write a whole field; the value is an int or a text in the field's own form."""
     value = FIELDS[name].form.read(given) if isinstance(given, str) else given
@@ -243,9 +248,10 @@ class Flow:
     hops: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
-        if any(isinstance(action, Goto) for action in self.actions[:-1]):
+        kinds = [type(action) for action in self.actions]
+        if Goto in kinds[:-1]:
             raise ValueError("goto_table must be the last action")
-        if any(isinstance(action, ApplyMeter) for action in self.actions[1:]):
+        if ApplyMeter in kinds[1:]:
             raise ValueError("meter must be the first action")
 
     @property

@@ -272,6 +272,8 @@ def load(**flags: Any) -> Settings:
         return Settings(**given)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{_file()}: not valid TOML: {error}; correct the file") from None
+    except RecursionError:
+        raise SettingsError(f"{_file()}: nested too deep; no setting has parts") from None
     except ValidationError as error:
         raise SettingsError(_complaint(error)) from None
 

@@ -106,21 +106,24 @@ def _host_rules(address: str, view: Lookups, switch: Switch) -> Rules:
     if not containers:
         return Rules()
     mac = min(container.mac for container in containers)
-    return replies.host_rules(address, _fronts(containers, view), mac, switch.ct_zone)
+    return replies.host_rules(address, _fronts(containers, view, switch), mac, switch.ct_zone)
 
 
-def _fronts(containers: Iterable[Container], view: Lookups) -> list[Front]:
-    """Every port of a VIP that leads to one of these containers."""
+def _fronts(containers: Iterable[Container], view: Lookups, switch: Switch) -> list[Front]:
+    """Every port of a VIP whose replies from one of these containers this switch restores: that of
+    the client, and without conntrack that of the container, which may be any."""
+    behind = ((view.need(Service, container.service), container) for container in containers)
     return [
         front
-        for container in containers
-        for front in replies.fronts_of(view.need(Service, container.service), container)
+        for service, container in behind
+        if service.enters(switch.dpid) or service.mode == "stateless"
+        for front in replies.fronts_of(service, container)
     ]
 
 
 def _service_rules(name: str, view: Lookups, switch: Switch) -> Rules:
     service = view.get(Service, name)
-    if service is None:
+    if service is None or not service.enters(switch.dpid):
         return Rules()
     placed = [
         Placed(container, _shared(container, view))

@@ -18,7 +18,7 @@ from openflow.packet import RST, SYN_ACK
 # what a container sends to a VIP (answers to its checks among it) and direct connections to it.
 # Packets of a container pass the flow of OWN_PRIORITY in its own switch, and in the client's too.
 OWN_PRIORITY: Final = 80
-_SERIES: Final = {
+_SERIES: Final[dict[tuple[int, int, int | None], str]] = {
     (Kind.SERVICE, tables.CONNTRACK.number, None): "to",
     (Kind.SERVICE, tables.SERVICE.number, None): "new",
     (Kind.CONTAINER, tables.REMEMBER.number, None): "new",
@@ -43,16 +43,17 @@ class Series:
 
 def series_of(cookie: int, table: int, priority: int, tcp_flags: int = 0) -> Series | None:
     """What the packets of a flow are counted as; None: nothing. tcp_flags: that it matches, set."""
-    parts = cookies.read(cookie)
-    if parts is None:
+    if not cookies.is_ours(cookie):
         return None
+    kind = cookie >> 32 & 0xFF
     what = (
-        _SERIES.get((parts.kind, table, priority))
-        or _SERIES.get((parts.kind, table, None))
-        or (_OUTCOMES.get(tcp_flags) if _has_outcomes(parts.kind, table) else None)
+        _SERIES.get((kind, table, priority))
+        or _SERIES.get((kind, table, None))
+        or (_OUTCOMES.get(tcp_flags) if counts_by_flags(cookie, table) else None)
     )
-    return Series(parts.kind, parts.number, what) if what else None
+    return Series(Kind(kind), cookie & 0xFFFF_FFFF, what) if what else None
 
 
-def _has_outcomes(kind: Kind, table: int) -> bool:
-    return (kind, table) == (Kind.CONTAINER, tables.REPLY.number)
+def counts_by_flags(cookie: int, table: int) -> bool:
+    """Whether it depends on the TCP flags that a flow of ours matches what its packets are."""
+    return table == tables.REPLY.number and cookie >> 32 & 0xFF == Kind.CONTAINER

@@ -66,8 +66,8 @@ def moved_slots(before: tuple[int, ...], after: tuple[int, ...]) -> int:
 def _local(
     service: Service, standings: Standings, held: tuple[int, ...], view: Lookups
 ) -> dict[str, LocalSlots]:
-    """For every switch that ever connected. held: the table that a switch without one of its own
-    has gone by."""
+    """For every switch that clients enter by and that ever connected. held: the table that a
+    switch without one of its own has gone by."""
     every = standings.weights
     near: dict[str, dict[int, int]] = {}
     for each in standings.items:
@@ -76,6 +76,8 @@ def _local(
             near.setdefault(port.switch, {})[each.container.number] = each.weight
     found = {}
     for switch in view.all(Switch):
+        if not service.enters(switch.dpid):
+            continue
         before = view.get(LocalSlots, (service.name, switch.dpid))
         slots = slot_table(before.slots if before else held, near.get(switch.dpid) or every)
         found[switch.dpid] = LocalSlots(service.name, switch.dpid, slots)

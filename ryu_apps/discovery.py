@@ -224,7 +224,8 @@ class Discovery(framework.App):  # type: ignore[misc]
 
     def _save_ports(self, dpid: str) -> None:
         ports = self._switches[dpid].ports.values()
-        found = [described(dpid, port, self._attachments) for port in ports]
+        rows_of_all = (described(dpid, port, self._attachments) for port in ports)
+        found = [row for row in rows_of_all if row is not None]
         may_be_said = not self._switch_db.knows(dpid)
         (self._guessed.add if may_be_said else self._guessed.discard)(dpid)
         self._status.note(("ports", dpid), ports_are(dpid, found, may_be_said=may_be_said))

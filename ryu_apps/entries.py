@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final, Self
 
+from ryu_apps import lengths
 from ryu_apps.framework import parser
 
 _FLOW: Final = struct.Struct("!HBxIIHHHH4xQQQ")  # ofp_flow_stats up to its match
@@ -42,7 +43,10 @@ class _Entry:
         return self.parsed.to_jsondict()
 
     def __str__(self) -> str:
-        return str(self.parsed)
+        try:
+            return str(self.parsed)
+        except Exception:  # the framework's parser raises one thing or another
+            return f"{type(self).__name__}({self.raw.hex()})"
 
     __repr__ = __str__
 
@@ -142,5 +146,6 @@ def _cut(buf: bytes, offset: int, least: int) -> bytes:
     return bytes(buf[offset : offset + length])
 
 
+lengths.install()
 parser.OFPFlowStatsReply.cls_stats_body_cls = FlowEntry
 parser.OFPGroupDescStatsReply.cls_stats_body_cls = GroupEntry

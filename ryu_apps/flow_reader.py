@@ -32,9 +32,9 @@ from openflow.values import (
     SetQueue,
     ToGroup,
 )
+from ryu_apps.action_wire import NAT_FLAGS, NO_RECIRCULATION, SAME_PORT
 from ryu_apps.framework import nicira_ext, ofproto
 from ryu_apps.oxm_reader import HEADER_SIZE, KEPT, bits_of, field, run_of
-from ryu_apps.wire import NAT_FLAGS, NO_RECIRCULATION, SAME_PORT
 
 UNREADABLE: Final = (ValueError, IndexError, struct.error)
 KINDS_OF_NAT: Final = {number: kind for kind, number in NAT_FLAGS.items()}

@@ -129,6 +129,21 @@ def end(datapath: Any) -> None:
     datapath.send(b"")
 
 
+_receive: Final[Any] = controller.Datapath._recv_loop
+
+
+def _receive_and_end(datapath: Any) -> None:
+    """Read until the peer is gone, whoever it was: else two threads of os-ken would stay."""
+    try:
+        _receive(datapath)
+    finally:
+        end(datapath)
+
+
+if NAME == "os_ken":
+    controller.Datapath._recv_loop = _receive_and_end
+
+
 def dpid_of(datapath: Any) -> str:
     """The datapath id as the database writes it; of zeros while the switch has not said it."""
     return f"{datapath.id or 0:016x}"

@@ -35,6 +35,7 @@ from ryu_apps.dealing import deal, moved_slots
 from ryu_apps.decisions import Decisions
 from ryu_apps.policing import Policing
 from ryu_apps.rating import Rating
+from ryu_apps.uncollected import uncollected
 from ryu_apps.units import Unit, all_units, services_on, touched_units
 
 Slots: TypeAlias = SlotTable | LocalSlots
@@ -58,6 +59,7 @@ class Incremental:
         self._moved: Counter[str] = Counter()
         self._compiled: dict[tuple[str, int], dict[Unit, Rules]] = {}  # by dpid and zone
 
+    @uncollected
     def absorb(self, changes: Iterable[RowChange], generation: int, now_ms: int) -> set[Unit]:
         """Apply changes, deal slots anew where they must not wait; the units to recompile."""
         touched: set[Unit] = set()
@@ -121,6 +123,7 @@ class Incremental:
                 known[unit] = rules
         return found
 
+    @uncollected
     def all_rules(self, switch: Switch) -> dict[Unit, Rules]:
         """What one switch needs in all; of a switch that comes again most is known."""
         return self.rules(all_units(self.view), switch)
@@ -224,20 +227,22 @@ class Incremental:
         if not affinity_ms:
             self._activity.forget(name)
             return frozenset()
-        slots, switches = len(held.slots) if held else 0, self._connected()
+        slots, switches = len(held.slots) if held else 0, self._connected(name)
         return self._activity.pinned(name, slots, affinity_ms, now_ms, switches=switches)
 
     def _next_ms(self, name: str, next_ms: int | None, now_ms: int) -> int | None:
         affinity_ms = self._affinity_ms(name)
         release_ms = None
         if affinity_ms:
-            switches = self._connected()
+            switches = self._connected(name)
             release_ms = self._activity.release_ms(name, affinity_ms, now_ms, switches=switches)
         return min((ms for ms in (next_ms, release_ms) if ms is not None), default=None)
 
-    def _connected(self) -> frozenset[str]:
-        """The switches whose counters can be read."""
-        return frozenset(each.dpid for each in self.view.all(Switch) if _is_readable(each))
+    def _connected(self, name: str) -> frozenset[str]:
+        """The switches that a service's clients enter by, whose counters can be read."""
+        enters = self.view.need(Service, name).enters
+        readable = (each.dpid for each in self.view.all(Switch) if _is_readable(each))
+        return frozenset(filter(enters, readable))
 
     def _affinity_ms(self, name: str) -> int:
         service = self.view.get(Service, name)

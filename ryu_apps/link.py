@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
-from openflow.cookies import with_epoch, without_epoch
+from openflow.cookies import without_epoch
 from openflow.text import flow_text, group_text, meter_text
 from openflow.values import Flow, Group, Meter
 from ryu_apps import framework, reports, wire
@@ -32,6 +33,7 @@ _PIECE: Final = 1 << 16
 _ZEROING: Final = (wire.meter_modify, wire.meter_delete)
 
 Rule = Flow | Group | Meter
+Encode = Callable[[Any, int], bytes]
 
 
 @dataclass(slots=True)
@@ -44,11 +46,22 @@ class ReadBackResult:
 
 @dataclass(slots=True)
 class _Batch:
-    """A batch under way: its last barrier's id, what each message stood for, what was refused."""
+    """A batch under way. first: its first message's id; sent: what each stood for, in their order
+    (None: a barrier); refused: of them, in words."""
 
-    barrier: int
-    sent: dict[int, Rule]
+    first: int
+    sent: list[Rule | None] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+
+    @property
+    def barrier(self) -> int:
+        """The last message's id."""
+        return self.first + len(self.sent) - 1
+
+    def rule(self, xid: int) -> Rule | None:
+        """What a message stood for; None for one that is not of this batch."""
+        place = xid - self.first
+        return self.sent[place] if 0 <= place < len(self.sent) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +185,23 @@ class Link:
 
     def program(self, batch: Batch) -> None:
         """Send a batch, a barrier after each of its stages."""
-        self._batch = _Batch(0, {})
+        self._batch = _Batch(next(self._xids))
         self._stream(self._messages(batch, self._batch))
 
     def _messages(self, batch: Batch, under_way: _Batch) -> Iterator[bytes]:
+        """All of a batch, with ids that follow each other."""
+        xid = under_way.first
         for stage in batch:
-            for encode, rule in self._encoders(stage):
-                xid = next(self._xids)
-                under_way.sent[xid] = rule
-                yield self._last_reading(rule, encode) + encode(rule, xid)
-            under_way.barrier = next(self._xids)
-            yield wire.barrier(under_way.barrier)
+            for encode, rules in self._encoders(stage):
+                for rule in rules:
+                    under_way.sent.append(rule)
+                    yield self._last_reading(rule, encode) + encode(rule, xid)
+                    xid = next(self._xids)
+            under_way.sent.append(None)
+            yield wire.barrier(xid)
+            xid = next(self._xids)
 
-    def _last_reading(self, rule: Rule, encode: Callable[[Any, int], bytes]) -> bytes:
+    def _last_reading(self, rule: Rule, encode: Encode) -> bytes:
         """Asks for the counters that a message sets to zero, if any."""
         if not isinstance(rule, Meter) or encode not in _ZEROING:
             return b""
@@ -203,7 +220,7 @@ class Link:
 
     def refused(self, message: Any) -> None:
         """An error message: remember what it refused."""
-        rule = self._batch.sent.get(message.xid) if self._batch else None
+        rule = self._batch.rule(message.xid) if self._batch else None
         if self._batch is not None and rule is not None:
             self._batch.refused.append(_refusal(rule, reports.error_of(message)))
 
@@ -214,22 +231,16 @@ class Link:
         refused, self._batch = self._batch.refused, None
         return refused
 
-    def _encoders(self, changes: Changes) -> Iterator[tuple[Callable[[Any, int], bytes], Rule]]:
-        for encode, rules in (
-            (wire.meter_add, changes.add_meters),
-            (wire.meter_modify, changes.modify_meters),
-            (wire.group_add, changes.add_groups),
-            (wire.group_modify, changes.modify_groups),
-            (wire.flow_put, [self._stamped(flow) for flow in changes.put_flows]),
-            (wire.flow_delete, changes.delete_flows),
-            (wire.group_delete, changes.delete_groups),
-            (wire.meter_delete, changes.delete_meters),
-        ):
-            for rule in rules:
-                yield encode, rule
-
-    def _stamped(self, flow: Flow) -> Flow:
-        return replace(flow, cookie=with_epoch(flow.cookie, self.epoch))
+    def _encoders(self, changes: Changes) -> Iterator[tuple[Encode, Sequence[Rule]]]:
+        """What to encode a stage's rules by, in the order that they are sent in."""
+        yield wire.meter_add, changes.add_meters
+        yield wire.meter_modify, changes.modify_meters
+        yield wire.group_add, changes.add_groups
+        yield wire.group_modify, changes.modify_groups
+        yield partial(wire.flow_put, epoch=self.epoch), changes.put_flows
+        yield wire.flow_delete, changes.delete_flows
+        yield wire.group_delete, changes.delete_groups
+        yield wire.meter_delete, changes.delete_meters
 
     def _keep(self, entry: Any, read: Callable[[Any], Rule]) -> None:
         try:

@@ -33,6 +33,7 @@ from ryu_apps.measures import Measures
 from ryu_apps.requested import requests_after
 from ryu_apps.session import Applied, Phase, Program, ReadBack, Retry, Session
 from ryu_apps.status import StatusWriter
+from ryu_apps.uncollected import uncollected
 from ryu_apps.units import Unit
 
 LOG = logging.getLogger(__name__)
@@ -179,6 +180,7 @@ class Members:
 
     # ------------------------------------------------------------------ what they answer
 
+    @uncollected
     def reply(self, connected: Connected, message: Any, read: Callable[[Any], Any]) -> None:
         """A part of a read-back."""
         result = connected.link.reply(message, read)
@@ -198,6 +200,7 @@ class Members:
         else:
             self._carry(self._lockstep.read(connected.dpid, result.installed))
 
+    @uncollected
     def barrier(self, connected: Connected, xid: int) -> None:
         """A barrier was answered."""
         refused = connected.link.barrier(xid)

@@ -39,8 +39,8 @@ class PacketIns:
         self._waiting: deque[Any] = deque()
 
     def heard(self, message: Any) -> None:
-        """A packet-in of any table; from any thread."""
-        if message.table_id not in self._tables:
+        """A packet-in of any table; from any thread. One that names no port is none."""
+        if message.table_id not in self._tables or "in_port" not in message.match:
             return
         if len(self._waiting) >= MAX_WAITING:
             self._overflowed()

@@ -11,9 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from nib.draft import Draft
+from nib.errors import FieldError
+from nib.fields import check_text
 from nib.topology import Port
 from ryu_apps.attachments import Attachment, Attachments
 from ryu_apps.framework import ofproto, port_name
+
+_LONGEST_NAME = 63
 
 _NOTHING = Attachment()
 
@@ -23,10 +27,17 @@ def is_up(port: Any) -> bool:
     return not (port.state & ofproto.OFPPS_LINK_DOWN or port.config & ofproto.OFPPC_PORT_DOWN)
 
 
-def described(dpid: str, port: Any, attachments: Attachments) -> Port:
-    """The row of a port. port: an entry of a port description reply or status message."""
+def described(dpid: str, port: Any, attachments: Attachments) -> Port | None:
+    """The row of a port; None for one that no row can name, such as by a control character.
+
+    port: an entry of a port description reply or status message.
+    """
     name = port_name(port)
     attachment = attachments.get((dpid, name), _NOTHING)
+    try:
+        check_text("name", name, _LONGEST_NAME)
+    except FieldError:
+        return None
     return Port(
         switch=dpid,
         name=name,

@@ -6,11 +6,10 @@ Must not know: what is in the frame.
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 from typing import Final
 
 from openflow.values import Action
-from ryu_apps import wire
+from ryu_apps.flow_writer import action_bytes
 from ryu_apps.framework import ofproto
 
 # A packet-out's in_port where the frame is the controller's own.
@@ -24,7 +23,7 @@ _HEADER: Final = struct.Struct("!BBHIIIH6x")
 
 def packet_out(frame: bytes, in_port: int, actions: tuple[Action, ...], xid: int) -> bytes:
     """Have the switch run a frame, as if it had come by in_port, through actions."""
-    encoded = _actions(actions)
+    encoded = b"".join(map(action_bytes, actions))
     length = _HEADER.size + len(encoded) + len(frame)
     header = _HEADER.pack(
         ofproto.OFP_VERSION,
@@ -36,12 +35,3 @@ def packet_out(frame: bytes, in_port: int, actions: tuple[Action, ...], xid: int
         len(encoded),
     )
     return header + encoded + frame
-
-
-@lru_cache(maxsize=1 << 16)
-def _actions(actions: tuple[Action, ...]) -> bytes:
-    encoded = bytearray()
-    for action in actions:
-        wire.action_of(action).serialize(encoded, len(encoded))
-        encoded += b"\0" * (-len(encoded) % 8)
-    return bytes(encoded)

@@ -19,7 +19,8 @@ from nib.mirror import Lookups
 from nib.topology import Port
 from openflow.cookies import GROUP_IDS, Kind
 from openflow.values import Match
-from ryu_apps.counters import OWN_PRIORITY, Series, series_of
+from ryu_apps.counters import OWN_PRIORITY, Series, counts_by_flags, series_of
+from ryu_apps.entries import FlowEntry
 from ryu_apps.reports import NotOurs, match_of
 from ryu_apps.stations import located
 from ryu_apps.totals import Totals
@@ -56,7 +57,7 @@ _CONNECTIONS: Final = {
 _LABELS: Final = {Kind.SERVICE: ["service"], Kind.CONTAINER: ["service", "container"]}
 
 Counted = tuple[int, int]  # packets, bytes
-Place = tuple[int, Match]  # a flow's priority and match
+Place = tuple[int, int, bytes | Match]  # a flow's table, priority and match, as a switch tells it
 
 
 class Readings(Collector):
@@ -73,10 +74,9 @@ class Readings(Collector):
         """Take a reading of flows: packets and bytes by what they count."""
         with self._lock, self._nib.view() as view:
             for entry in entries:
-                counted = counted_by(entry)
-                if counted is not None:
-                    series, on = counted
-                    key = (dpid, series, (entry.priority, on))
+                series = counted_by(entry)
+                if series is not None:
+                    key = (dpid, series, _place(entry))
                     is_other = _passes_by(series, entry.priority, dpid, view)
                     count = self._flows.begin if is_other else self._flows.read
                     count(key, (entry.packet_count, entry.byte_count))
@@ -144,10 +144,11 @@ class Readings(Collector):
             "First packets of connections that the service's group gave to a container.",
             labels=["switch", "service"],
         )
+        self._groups.keep(lambda key: view.service_numbered(key[1]))
         for (dpid, number), (packets,) in self._groups:
             service = view.service_numbered(number)
-            if service is not None:
-                family.add_metric([dpid, service.name], packets)
+            assert service is not None  # noqa: S101 - others were just forgotten
+            family.add_metric([dpid, service.name], packets)
         return family
 
     def _port_metrics(self, view: Lookups) -> Iterator[Metric]:
@@ -165,16 +166,25 @@ def _add(sums: dict[Series, Counted], series: Series, packets: int, size: int) -
     sums[series] = (before[0] + packets, before[1] + size)
 
 
-def counted_by(entry: Any) -> tuple[Series, Match] | None:
-    """What a flow's packets are counted as, and its match; None: nothing, or not our flow."""
-    try:
-        on = match_of(entry)
-    except NotOurs:
-        return None
-    flags = on.get("tcp_flags")
-    wanted = 0 if flags is None else flags.value
-    series = series_of(entry.cookie, entry.table_id, entry.priority, wanted)
-    return None if series is None else (series, on)
+def counted_by(entry: Any) -> Series | None:
+    """What a flow's packets are counted as; None: nothing, or not our flow.
+
+    Matches are read of the few flows alone where it depends on them.
+    """
+    wanted = 0
+    if counts_by_flags(entry.cookie, entry.table_id):
+        try:
+            flags = match_of(entry).get("tcp_flags")
+        except NotOurs:
+            return None
+        wanted = 0 if flags is None else flags.value
+    return series_of(entry.cookie, entry.table_id, entry.priority, wanted)
+
+
+def _place(entry: Any) -> Place:
+    """Tells a switch's flows of one series apart."""
+    told = entry.match_bytes if isinstance(entry, FlowEntry) else match_of(entry)
+    return entry.table_id, entry.priority, told
 
 
 def _passes_by(series: Series, priority: int, dpid: str, view: Lookups) -> bool:

@@ -8,8 +8,9 @@ Must not know: what was asked, or what becomes of the answer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from openflow.fields import FIELDS, Subfield, whole
 from openflow.values import (
@@ -35,11 +36,14 @@ from openflow.values import (
     ToGroup,
 )
 from ryu_apps import flow_reader, oxm_reader
+from ryu_apps.action_wire import NO_RECIRCULATION, SAME_PORT
 from ryu_apps.entries import FlowEntry, GroupEntry
 from ryu_apps.flow_reader import KINDS_OF_NAT, UNREADABLE
 from ryu_apps.framework import nicira_ext, ofproto, parser
 from ryu_apps.oxm_reader import OURS
-from ryu_apps.wire import GROUP_KINDS, NO_RECIRCULATION, SAME_PORT
+from ryu_apps.wire import GROUP_KINDS
+
+R = TypeVar("R")
 
 # More parts of a multipart reply follow.
 MORE: Final[int] = ofproto.OFPMPF_REPLY_MORE
@@ -63,20 +67,28 @@ def flow_of(reported: Any) -> Flow:
     """The flow of one entry of a flow statistics reply. NotOurs where prewire has no such thing."""
     if reported.hard_timeout or reported.flags:
         raise NotOurs("prewire's flows have no hard timeout and no flags")
-    return Flow(
-        reported.table_id,
-        reported.priority,
-        match_of(reported),
-        _actions_of(reported),
-        reported.cookie,
-        reported.idle_timeout,
-    )
+    try:
+        return Flow(
+            reported.table_id,
+            reported.priority,
+            match_of(reported),
+            _actions_of(reported),
+            reported.cookie,
+            reported.idle_timeout,
+        )
+    except ValueError as error:  # what prewire's own flows cannot be
+        raise NotOurs(str(error)) from error
 
 
 def group_of(reported: Any) -> Group:
     """The group of one entry of a group description reply. NotOurs likewise."""
-    kind = _KINDS_OF_GROUP[reported.type]
-    return Group(reported.group_id, kind, _buckets_of(reported, kind))
+    kind = _KINDS_OF_GROUP.get(reported.type)
+    if kind is None:
+        raise NotOurs(f"prewire has no groups of type {reported.type}")
+    try:
+        return Group(reported.group_id, kind, _buckets_of(reported, kind))
+    except ValueError as error:
+        raise NotOurs(str(error)) from error
 
 
 def meter_of(reported: Any) -> Meter:
@@ -86,7 +98,10 @@ def meter_of(reported: Any) -> Meter:
     band = reported.bands[0]
     per_packet = bool(reported.flags & ofproto.OFPMF_PKTPS)
     burst = band.burst_size if reported.flags & ofproto.OFPMF_BURST else 0
-    return Meter(reported.meter_id, band.rate, burst, per_packet)
+    try:
+        return Meter(reported.meter_id, band.rate, burst, per_packet)
+    except ValueError as error:
+        raise NotOurs(str(error)) from error
 
 
 def error_of(message: Any) -> SwitchError:
@@ -110,7 +125,7 @@ def match_of(reported: Any) -> Match:
             return oxm_reader.match_of(reported.match_bytes)
         except UNREADABLE:
             pass
-    return _read_match(reported.match)
+    return _read(lambda: _read_match(reported.match))
 
 
 def _actions_of(reported: Any) -> tuple[Action, ...]:
@@ -119,7 +134,7 @@ def _actions_of(reported: Any) -> tuple[Action, ...]:
             return flow_reader.actions_of(reported.instructions_bytes)
         except UNREADABLE:
             pass
-    return _read_instructions(reported.instructions)
+    return _read(lambda: _read_instructions(reported.instructions))
 
 
 def _buckets_of(reported: Any, kind: GroupKind) -> tuple[Bucket, ...]:
@@ -128,13 +143,24 @@ def _buckets_of(reported: Any, kind: GroupKind) -> tuple[Bucket, ...]:
             return flow_reader.buckets_of(reported.buckets_bytes, kind)
         except UNREADABLE:
             pass
-    return tuple(
-        Bucket(
-            tuple(_read_action(action) for action in bucket.actions),
-            bucket.weight if kind == "select" else 1,
-            None if bucket.watch_port == ofproto.OFPP_ANY else bucket.watch_port,
-        )
-        for bucket in reported.buckets
+    return _read(lambda: tuple(_read_bucket(bucket, kind) for bucket in reported.buckets))
+
+
+def _read(read: Callable[[], R]) -> R:
+    """What the framework's parser reads; what neither it nor we understand is NotOurs."""
+    try:
+        return read()
+    except NotOurs:
+        raise
+    except Exception as error:  # it raises one thing or another
+        raise NotOurs(f"cannot be read: {error!r}") from error
+
+
+def _read_bucket(reported: Any, kind: GroupKind) -> Bucket:
+    return Bucket(
+        tuple(_read_action(action) for action in reported.actions),
+        reported.weight if kind == "select" else 1,
+        None if reported.watch_port == ofproto.OFPP_ANY else reported.watch_port,
     )
 
 

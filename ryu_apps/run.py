@@ -12,6 +12,7 @@ import sys
 import threading
 from typing import Final
 
+from nib.settling import settle
 from ryu_apps import framework
 from ryu_apps.apps import APPS
 
@@ -39,6 +40,7 @@ def run(host: str, port: int, ending: threading.Event) -> None:
     manager = framework.app_manager.AppManager.get_instance()
     manager.load_apps([_HANDLER, *APPS])
     contexts = manager.create_contexts()
+    settle()
     manager.instantiate_apps(**contexts)
     ending.wait()
     for name in APPS:

@@ -18,6 +18,7 @@ from openflow.fields import FIELDS, PROTO_TCP
 from openflow.values import FieldMatch
 from ryu_apps.counters import Series
 from ryu_apps.readings import counted_by
+from ryu_apps.reports import NotOurs, match_of
 from ryu_apps.totals import Totals
 
 _COUNTED: Final = ("new", "answered", "reset")
@@ -36,11 +37,8 @@ class Tallies:
         """Take a switch's reading of flows; other flows than those of connections are ignored."""
         self._reading.add(dpid)
         for entry in entries:
-            counted = counted_by(entry)
-            if counted is None:
-                continue
-            series, on = counted
-            if _is_counted(series) and on.get("ip_proto") == _TCP:
+            series = counted_by(entry)
+            if series is not None and _is_counted(series) and _is_tcp(entry):
                 if dpid not in self._known:
                     self._totals.begin((dpid, series), (entry.packet_count,))
                 self._totals.read((dpid, series), (entry.packet_count,))
@@ -67,3 +65,10 @@ class Tallies:
 
 def _is_counted(series: Series) -> bool:
     return series.kind is Kind.CONTAINER and series.what in _COUNTED
+
+
+def _is_tcp(entry: Any) -> bool:
+    try:
+        return match_of(entry).get("ip_proto") == _TCP
+    except NotOurs:
+        return False

@@ -9,6 +9,7 @@ client or a flow.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -25,7 +26,7 @@ from ryu_apps.errors import ControllerFailed
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.message_ids import LAST_READINGS, QUEUES, TELEMETRY, is_of, message_ids
-from ryu_apps.multipart import Multipart
+from ryu_apps.multipart import Asked
 
 _OF_POLICIES: Final = Cookie(Kind.POLICY, 0).value
 _OF_POLICIES_MASK: Final = OWNER_MASK | 0xFF << 32
@@ -50,7 +51,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
         self._datapaths: dict[str, Any] = {}
         self._xids = message_ids(TELEMETRY)
         self._queue_xids = message_ids(QUEUES)  # of queues that are asked for one by one
-        self._asked = Multipart()
+        self._asked: dict[str, Asked] = {}
         self._policy_flows: dict[str, list[Any]] = {}  # read, while meters are not yet
 
     def start(self) -> Any:
@@ -113,8 +114,14 @@ class Telemetry(framework.App):  # type: ignore[misc]
 
     def _take_whole(self, message: Any, read: Callable[[str, list[Any]], None]) -> None:
         """Read an answer to the last poll when all parts of it have come."""
-        whole = partial(read, framework.dpid_of(message.datapath))
-        self._mailbox.post(lambda: self._asked.part(message, whole))
+        dpid = framework.dpid_of(message.datapath)
+
+        def take() -> None:
+            asked = self._asked.get(dpid)
+            if asked is not None:
+                asked.parts.part(message, partial(read, dpid))
+
+        self._mailbox.post(take)
 
     def _read_meters(self, dpid: str, meters: list[Any]) -> None:
         self._read.told.read(dpid, meters)
@@ -123,31 +130,36 @@ class Telemetry(framework.App):  # type: ignore[misc]
             self._read.policies.read(dpid, flows, meters)
         if dpid in self._datapaths:
             self._read_at.labels(dpid).set_to_current_time()  # meters are asked for last
+            self._asked[dpid].end(time.monotonic())
 
     def _state(self, datapath: Any, state: str) -> None:
         dpid = framework.dpid_of(datapath)
         if state == MAIN:
             self._datapaths[dpid] = datapath
-            self._ask(datapath)
+            self._ask(dpid, datapath)
         elif self._datapaths.get(dpid) is datapath:
             del self._datapaths[dpid]
+            self._asked.pop(dpid, None)
             with suppress(KeyError):  # it was never read
                 self._read_at.remove(dpid)
 
     def _poll(self) -> None:
-        self._asked.clear()
-        self._policy_flows.clear()
         if not self._leadership.leading:
             self._read.policies.clear()  # meters start again at zero, and another hears it
-        for datapath in self._datapaths.values():
-            self._ask(datapath)
+        now = time.monotonic()
+        for dpid, datapath in self._datapaths.items():
+            asked = self._asked.get(dpid)
+            if asked is None or asked.is_due(now, self._settings.stats_seconds):
+                self._ask(dpid, datapath)
         self._mailbox.after(self._settings.stats_seconds, self._poll)
 
-    def _ask(self, datapath: Any) -> None:
+    def _ask(self, dpid: str, datapath: Any) -> None:
         if not self._leadership.leading:
             return
         flows, groups, ports, queues, policies, meters = itertools.islice(self._xids, 6)
-        self._asked.expect(queues, policies, meters)
+        self._asked[dpid] = asked = Asked(time.monotonic())
+        asked.parts.expect(queues, policies, meters)
+        self._policy_flows.pop(dpid, None)
         messages = (
             wire.flows_request(flows, cookie=OWNER_COOKIE, mask=OWNER_MASK),
             wire.group_stats_request(groups),
@@ -160,6 +172,6 @@ class Telemetry(framework.App):  # type: ignore[misc]
         )
         apart = (
             wire.queue_stats_request(next(self._queue_xids), port, queue)
-            for port, queue in self._read.queues.apart(framework.dpid_of(datapath))
+            for port, queue in self._read.queues.apart(dpid)
         )
         framework.send(datapath, b"".join((*messages, *apart)))

@@ -9,63 +9,38 @@ Must not know: which messages to send, or when.
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Final
 
-from openflow.fields import FIELDS, Subfield
-from openflow.values import (
-    Action,
-    ApplyMeter,
-    Bucket,
-    Ct,
-    CtClear,
-    Flow,
-    Goto,
-    Group,
-    GroupKind,
-    Match,
-    Meter,
-    Move,
-    Nat,
-    NatKind,
-    Output,
-    OutputField,
-    Resubmit,
-    SetField,
-    SetQueue,
-    ToGroup,
-)
-from ryu_apps.framework import nicira_ext, ofproto, ofproto_protocol, parser
+from openflow.cookies import with_epoch
+from openflow.values import Flow, Group, GroupKind, Meter
+from ryu_apps.flow_writer import bucket_bytes, instructions_bytes, match_bytes
+from ryu_apps.framework import ofproto, ofproto_protocol, parser
 
 # Messages are built for a protocol version, not for a connection: their bytes can be kept.
 _PROTOCOL: Final = ofproto_protocol.ProtocolDesc(version=ofproto.OFP_VERSION)
 
 _FLOW_MOD: Final = struct.Struct("!BBHIQQBBHHHIIIH2x")  # ofp_flow_mod up to its match
-_LENGTH: Final = struct.Struct("!H")
-_LENGTH_OFFSET: Final = 2  # of the length in every OpenFlow message's header
-SAME_PORT: Final = ofproto.OFPP_IN_PORT & 0xFFFF  # in_port of a resubmit is 16 bits wide
-NO_RECIRCULATION: Final = nicira_ext.NX_CT_RECIRC_NONE
-_IN_PORT_16: Final = "in_port_nxm"
-_REQUIRED: Final = ("eth_type", "ip_proto")
+_GROUP_MOD: Final = struct.Struct("!BBHIHBxI")  # ofp_group_mod up to its buckets
 GROUP_KINDS: Final[dict[GroupKind, int]] = {
     "all": ofproto.OFPGT_ALL,
     "select": ofproto.OFPGT_SELECT,
     "indirect": ofproto.OFPGT_INDIRECT,
     "ff": ofproto.OFPGT_FF,
 }
-# enum nx_nat_flags of Open vSwitch's nicira-ext.h, which the frameworks leave out.
-NAT_FLAGS: Final[dict[NatKind, int]] = {"": 0, "src": 1, "dst": 2}
 
 
-def flow_put(flow: Flow, xid: int) -> bytes:
-    """Add the flow, or overwrite the one with the same table, priority and match."""
-    return _flow_mod(flow, ofproto.OFPFC_ADD, xid)
+def flow_put(flow: Flow, xid: int, epoch: int | None = None) -> bytes:
+    """Add the flow, or overwrite the one with the same table, priority and match.
+
+    epoch: to be stamped into its cookie; None: it has one.
+    """
+    cookie = flow.cookie if epoch is None else with_epoch(flow.cookie, epoch)
+    return _flow_mod(flow, ofproto.OFPFC_ADD, xid, cookie, instructions_bytes(flow.actions))
 
 
 def flow_delete(flow: Flow, xid: int) -> bytes:
     """Delete exactly this flow; a deletion names no actions."""
-    return _flow_mod(replace(flow, actions=()), ofproto.OFPFC_DELETE_STRICT, xid)
+    return _flow_mod(flow, ofproto.OFPFC_DELETE_STRICT, xid, flow.cookie, b"")
 
 
 def group_add(group: Group, xid: int) -> bytes:
@@ -80,10 +55,7 @@ def group_modify(group: Group, xid: int) -> bytes:
 
 def group_delete(group: Group, xid: int) -> bytes:
     """Delete a group; the switch deletes flows that still name it."""
-    message = parser.OFPGroupMod(
-        _PROTOCOL, ofproto.OFPGC_DELETE, ofproto.OFPGT_SELECT, group.group_id, []
-    )
-    return _bytes(message, xid)
+    return _group_message(ofproto.OFPGC_DELETE, "select", group.group_id, xid, b"")
 
 
 def meter_add(meter: Meter, xid: int) -> bytes:
@@ -161,15 +133,14 @@ def _bytes(message: Any, xid: int) -> bytes:
     return bytes(message.buf)
 
 
-def _flow_mod(flow: Flow, command: int, xid: int) -> bytes:
-    """A flow message made of kept parts: matches and actions recur, of flows put and deleted."""
-    on, instructions = _match_bytes(flow.match), _instruction_bytes(flow.actions)
+def _flow_mod(flow: Flow, command: int, xid: int, cookie: int, instructions: bytes) -> bytes:
+    on = match_bytes(flow.match)
     fixed = _FLOW_MOD.pack(
         ofproto.OFP_VERSION,
         ofproto.OFPT_FLOW_MOD,
         _FLOW_MOD.size + len(on) + len(instructions),
         xid,
-        flow.cookie,
+        cookie,
         0,  # cookie mask
         flow.table,
         command,
@@ -185,25 +156,26 @@ def _flow_mod(flow: Flow, command: int, xid: int) -> bytes:
 
 
 def _group_mod(group: Group, command: int, xid: int) -> bytes:
-    """A group message made of kept buckets: a slot table has many equal ones."""
-    buckets = b"".join(_bucket(bucket, group.kind) for bucket in group.buckets)
-    message = parser.OFPGroupMod(_PROTOCOL, command, GROUP_KINDS[group.kind], group.group_id, [])
-    header = bytearray(_bytes(message, xid))
-    _LENGTH.pack_into(header, _LENGTH_OFFSET, len(header) + len(buckets))
-    return bytes(header) + buckets
+    """A slot table repeats few buckets many times, each the same object: it is encoded once."""
+    distinct = {id(bucket): bucket for bucket in group.buckets}
+    encoded = {place: bucket_bytes(bucket, group.kind) for place, bucket in distinct.items()}
+    buckets = b"".join([encoded[id(bucket)] for bucket in group.buckets])
+    return _group_message(command, group.kind, group.group_id, xid, buckets)
 
 
-@lru_cache(maxsize=1 << 16)
-def _bucket(bucket: Bucket, kind: GroupKind) -> bytes:
-    message = parser.OFPBucket(
-        weight=bucket.weight if kind == "select" else 0,
-        watch_port=ofproto.OFPP_ANY if bucket.watch_port is None else bucket.watch_port,
-        watch_group=ofproto.OFPG_ANY,
-        actions=[action_of(action) for action in bucket.actions],
+def _group_message(command: int, kind: GroupKind, group_id: int, xid: int, buckets: bytes) -> bytes:
+    return (
+        _GROUP_MOD.pack(
+            ofproto.OFP_VERSION,
+            ofproto.OFPT_GROUP_MOD,
+            _GROUP_MOD.size + len(buckets),
+            xid,
+            command,
+            GROUP_KINDS[kind],
+            group_id,
+        )
+        + buckets
     )
-    encoded = bytearray()
-    message.serialize(encoded, 0)
-    return bytes(encoded.ljust(message.len, b"\0"))  # the frameworks leave padding to what follows
 
 
 def _meter_mod(meter: Meter, command: int, xid: int) -> bytes:
@@ -212,112 +184,3 @@ def _meter_mod(meter: Meter, command: int, xid: int) -> bytes:
     flags = unit | burst | ofproto.OFPMF_STATS
     bands = [parser.OFPMeterBandDrop(rate=meter.rate_kbps, burst_size=meter.burst_kb)]
     return _bytes(parser.OFPMeterMod(_PROTOCOL, command, flags, meter.meter_id, bands), xid)
-
-
-@lru_cache(maxsize=1 << 16)
-def _match_bytes(on: Match) -> bytes:
-    encoded = bytearray()
-    _match(on).serialize(encoded, 0)
-    return bytes(encoded)
-
-
-@lru_cache(maxsize=1 << 16)
-def _instruction_bytes(actions: tuple[Action, ...]) -> bytes:
-    encoded = bytearray()
-    for instruction in _instructions(actions):
-        instruction.serialize(encoded, len(encoded))
-    return bytes(encoded)
-
-
-def _match(on: Match) -> Any:
-    """A match whose fields come after those that they require.
-
-    The frameworks sort by number, which puts Open vSwitch's own fields before eth_type.
-    """
-    fields = []
-    for entry in sorted(on, key=lambda entry: entry.field not in _REQUIRED):
-        declared = FIELDS[entry.field]
-        exact = entry.mask == declared.full_mask
-        value = entry.value if exact else (entry.value, entry.mask)
-        fields.append(ofproto.oxm_normalize_user(declared.oxm, value))
-    return parser.OFPMatch(_ordered_fields=fields)
-
-
-def _instructions(actions: tuple[Action, ...]) -> list[Any]:
-    instructions, applied = [], list(actions)
-    if applied and isinstance(applied[0], ApplyMeter):
-        instructions.append(parser.OFPInstructionMeter(applied.pop(0).meter_id))  # type: ignore[union-attr]
-    last = applied.pop().table if applied and isinstance(applied[-1], Goto) else None  # type: ignore[union-attr]
-    if applied:
-        encoded = [action_of(action) for action in applied]
-        instructions.append(parser.OFPInstructionActions(ofproto.OFPIT_APPLY_ACTIONS, encoded))
-    if last is not None:
-        instructions.append(parser.OFPInstructionGotoTable(last))
-    return instructions
-
-
-@lru_cache(maxsize=1 << 16)
-def action_of(action: Action) -> Any:  # noqa: PLR0911 - one return a kind of action
-    """The framework's message of an action; ValueError for what is an instruction."""
-    match action:
-        case Output(port):
-            return parser.OFPActionOutput(port, ofproto.OFPCML_NO_BUFFER)
-        case OutputField(source):
-            return parser.NXActionOutputReg(_bits(source), FIELDS[source.field].oxm, 0)
-        case SetField(target, value) if target.is_whole:
-            # Open vSwitch takes in_port by its 16-bit name alone
-            is_port = target.field == "in_port"
-            name = _IN_PORT_16 if is_port else FIELDS[target.field].oxm
-            return parser.OFPActionSetField(**{name: value})
-        case SetField(target, value):
-            return parser.NXActionRegLoad(_bits(target), _header(target), value)
-        case Move(source, target):
-            return parser.NXActionRegMove(
-                src_field=_header(source),
-                dst_field=_header(target),
-                n_bits=source.bits,
-                src_ofs=source.start,
-                dst_ofs=target.start,
-            )
-        case Resubmit(table):
-            return parser.NXActionResubmitTable(SAME_PORT, table)
-        case ToGroup(group_id):
-            return parser.OFPActionGroup(group_id)
-        case SetQueue(queue_id):
-            return parser.OFPActionSetQueue(queue_id)
-        case Ct():
-            return _ct(action)
-        case CtClear():
-            return parser.NXActionCTClear()
-        case _:
-            raise ValueError(f"{action} is an instruction: it stands first or last in a flow only")
-
-
-def _ct(action: Ct) -> Any:
-    nested = [action_of(inner) for inner in action.exec]
-    if action.nat is not None:
-        nested.append(_nat(action.nat))
-    return parser.NXActionCT(
-        flags=nicira_ext.NX_CT_F_COMMIT if action.commit else 0,
-        zone_src="",
-        zone_ofs_nbits=action.zone,
-        recirc_table=NO_RECIRCULATION if action.table is None else action.table,
-        alg=0,
-        actions=nested,
-    )
-
-
-def _nat(nat: Nat) -> Any:
-    address = FIELDS["ip_dst"].form.show(nat.address) if nat.address else ""
-    return parser.NXActionNAT(
-        flags=NAT_FLAGS[nat.kind], range_ipv4_min=address, range_proto_min=nat.port or None
-    )
-
-
-def _header(part: Subfield) -> str:
-    """The field's name in a move or load; in_port's low half goes by its 16-bit name."""
-    return _IN_PORT_16 if part.field == "in_port" and part.bits == 16 else FIELDS[part.field].oxm
-
-
-def _bits(part: Subfield) -> int:
-    return (part.start << 6) + part.bits - 1

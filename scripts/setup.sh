@@ -2,6 +2,7 @@
 # Brings a Debian 12 or Ubuntu 24.04 machine to where `make` needs it. Does only what is missing.
 #
 #   scripts/setup.sh system   packages by apt (root); no service is left running
+#   scripts/setup.sh peers    more packages: what benchmarks and faults need (root)
 #   scripts/setup.sh venv     .venv with prewire and the tools of a developer
 #   scripts/setup.sh ryu      .venv-ryu with classic Ryu 4.34 and prewire
 #
@@ -11,11 +12,13 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PACKAGES=(
-  openvswitch-switch mininet nginx-light prometheus wrk haproxy iperf3
+  openvswitch-switch mininet nginx-light prometheus wrk iperf3
   openvswitch-switch-dpdk "librte-net-af-packet*" "librte-mempool-ring*"
   libgomp1 ethtool iproute2 net-tools iputils-ping procps util-linux curl ca-certificates python3-venv
   chromium chromium-driver systemd
 )
+# What prewire is compared with, and what turns the clocks of processes in `make chaos`.
+PEERS=(haproxy ovn-central ovn-host libnginx-mod-stream gcc libc6-dev)
 STAMPS=.setup
 LOG=$STAMPS/setup.log
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
@@ -38,9 +41,10 @@ step() {
 
 # ---- system packages
 
+# missing_packages PACKAGE…: those of them that are not installed.
 missing_packages() {
   local package
-  for package in "${PACKAGES[@]}"; do
+  for package in "$@"; do
     dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
       echo "$package"
   done
@@ -84,23 +88,25 @@ keep_ordinary_switch() {
     update-alternatives --set ovs-vswitchd "$ordinary"
 }
 
-# Nor shall web and metrics services that came with the packages start at the next boot.
+# Nor shall services that came with the packages start at the next boot.
 disable_services() {
   local package unit
   [[ -d /run/systemd/system ]] || return 0
   for package in "$@"; do
     unit=${package%-light}.service
     case $package in
-      nginx-light | prometheus | haproxy) ! systemctl cat "$unit" || systemctl disable --now "$unit" ;;
+      nginx-light | prometheus | haproxy | ovn-central | ovn-host)
+        ! systemctl cat "$unit" || systemctl disable --now "$unit"
+        ;;
     esac
   done
 }
 
-setup_system() {
+# setup_packages PACKAGE…
+setup_packages() {
   local missing
-  command -v dpkg-query >/dev/null ||
-    fail "this is no Debian or Ubuntu; install by hand: ${PACKAGES[*]}"
-  mapfile -t missing < <(missing_packages)
+  command -v dpkg-query >/dev/null || fail "this is no Debian or Ubuntu; install by hand: $*"
+  mapfile -t missing < <(missing_packages "$@")
   ((${#missing[@]})) || return 0
   [[ $EUID -eq 0 ]] || fail "as root: apt-get install ${missing[*]}"
   step "installed ${missing[*]}" install_packages "${missing[@]}"
@@ -229,16 +235,17 @@ setup_ryu() {
 
 # ---- what was asked for
 
-(($#)) || fail "say what to set up: system, venv, ryu"
+(($#)) || fail "say what to set up: system, peers, venv, ryu"
 mkdir -p "$STAMPS"
 exec 9>"$STAMPS/lock"
 flock 9 # one at a time
 : >"$LOG"
 for what in "$@"; do
   case $what in
-    system) setup_system ;;
+    system) setup_packages "${PACKAGES[@]}" ;;
+    peers) setup_packages "${PEERS[@]}" ;;
     venv) setup_venv ;;
     ryu) setup_ryu ;;
-    *) fail "unknown: $what (system, venv, ryu)" ;;
+    *) fail "unknown: $what (system, peers, venv, ryu)" ;;
   esac
 done

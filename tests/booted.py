@@ -24,6 +24,9 @@ _SYSTEMD: Final = Path("/usr/lib/systemd/systemd")
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _OWN: Final = ("/etc", "/opt", "/root", "/usr/local/bin", "/var/lib", "/var/log")
 
+# The network of the machine that runs the tests, where it is not theirs: tests/own_machine.sh.
+_OUTSIDE: Final = [f"--net={file}" for file in [os.environ.get("OUTSIDE_NETWORK")] if file]
+
 _FAST: Final = Path("/dev/shm")  # memory: what is written is thrown away  # noqa: S108
 
 # What would be about the kernel or devices, which are not the machine's own.
@@ -148,9 +151,9 @@ class Booted:
         return self._base / "upper"
 
     def command(self, *argv: str, online: bool = False) -> list[str]:
-        """argv, run as root in it. online: with the network of the machine that runs the test."""
+        """argv, run as root in it. online: with the network of the machine that runs the tests."""
         inside = ["--mount", "--pid", "--uts", "--ipc", "--cgroup", "--wdns=/root"]
-        network = [] if online else ["--net"]
+        network = _OUTSIDE if online else ["--net"]
         return ["nsenter", f"--target={self.pid}", *inside, *network, "--", *argv]
 
     def run(

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
 
 from tests.disturbance import TRIES, Disturbance
 from tests.needs import NO_OVS, REQUIRE, need_ovs
 from tests.ovs import PrivateOvs, is_installed
+from tests.scheduling import Units
 
 # Times differ between machines, so none is too long. A check tries the same examples every time, as
 # many as it has time for; `make fuzz` looks for new ones.
@@ -18,7 +20,6 @@ settings.register_profile("fuzz", _PATIENT, max_examples=1000, derandomize=False
 settings.load_profile("prewire")
 
 _DISTURBANCE = Disturbance()
-_ON_MININET = {"acceptance", "fabric", "prewarm"}  # folders
 
 
 def _obstacle() -> str | None:
@@ -29,11 +30,13 @@ def _obstacle() -> str | None:
     return None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tries_again = config.pluginmanager.hasplugin("rerunfailures")
     for item in items:
-        if item.path.parent.name in _ON_MININET:
-            item.add_marker(pytest.mark.alone)
-        if item.get_closest_marker("measures"):
+        if not item.get_closest_marker("measures"):
+            continue
+        item.add_marker(pytest.mark.alone)
+        if tries_again:
             item.add_marker(pytest.mark.flaky(reruns=TRIES - 1, condition=_DISTURBANCE.is_some))
     obstacle = _obstacle()
     if obstacle is None:
@@ -43,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if os.environ.get(REQUIRE):
                 raise pytest.UsageError(f"{item.nodeid}: {obstacle}")
             item.add_marker(pytest.mark.skip(reason=obstacle))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Units | None:
+    """As `make test` runs tests beside each other; xdist's own otherwise."""
+    return Units(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)

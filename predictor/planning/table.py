@@ -103,6 +103,8 @@ class Table:
             names = head.pop("names")
         except Exception as error:  # numpy, zip and JSON each raise their own
             raise ValueError(f"is no saved state: {error}") from error
+        if not _are_names(names) or not all(map(_are_numbers, arrays.values())):
+            raise ValueError("is no saved state: its names are no texts, or a column no numbers")
         other = {key: head.get(key) for key, value in expected.items() if head.get(key) != value}
         if other:
             raise ValueError(f"is a state of {other}, not of {dict(expected)}")
@@ -132,3 +134,15 @@ class Table:
         shape, fill = self._columns[column]
         wide = sum(shape) >= _WIDE
         return cast(Floats, np.full((rows, *shape), fill, np.float32 if wide else np.float64))
+
+
+def _are_names(value: object) -> bool:
+    """Whether these are texts, each given once."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        return False
+    return len(set(value)) == len(value)
+
+
+def _are_numbers(value: object) -> bool:
+    """Whether this is an array of them; what a file holds under a strange name is bytes."""
+    return isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.number)

@@ -31,6 +31,8 @@ _SERVICE_METRICS: Final = (SERVICE_PANIC, INFLIGHT, NEW_CONNECTIONS, *LIVE)
 _BACK_MS: Final = 5_000  # by which a page may be older than the last, and is left out
 _HOLD_MS: Final = 10_000  # between pages, over which a level is taken to be as at their end
 _FORGET_MS: Final = 86_400_000
+_GONE_MS: Final = 600_000
+_MOST_GONE: Final = 1000  # services, 41 KB each, and as many policies, 15 KB each
 _SOURCES: Final = 8
 
 
@@ -72,12 +74,13 @@ class Loads:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """All that were in a page, or in what was filled in, within a day."""
+        """All that were in a page, or in what was filled in, within a day; of those that are gone
+        the last thousand."""
         return self._services.names
 
     @property
     def policies(self) -> tuple[str, ...]:
-        """All that were in a page, or in what was filled in, within a day."""
+        """Likewise."""
         return self._policies.names
 
     def fresh(self, now_ms: int, within_s: float) -> bool:
@@ -229,14 +232,23 @@ class Loads:
         self._bits.add(names, last_ms, at_ms, bits)
 
     def _forget_gone(self, at_ms: int) -> None:
-        """What is in no page any more, for a day. A policy may be called as a service is."""
-        services = self._services.unseen_since(at_ms - _FORGET_MS)
+        """What is in no page any more for a day, or is one of too many that are gone.
+
+        A policy may be called as a service is.
+        """
+        services = _gone(self._services, at_ms)
         if services:
             self._demand.forget(services)
             self._rate.forget(services)
             self._little.grow(len(self._services.names))
             self._little.keep(self._services.drop(frozenset(services)))
-        policies = self._policies.unseen_since(at_ms - _FORGET_MS)
+        policies = _gone(self._policies, at_ms)
         if policies:
             self._bits.forget(policies)
             self._policies.drop(frozenset(policies))
+
+
+def _gone(roll: Roll, at_ms: int) -> tuple[str, ...]:
+    """Names to forget, each once."""
+    old = roll.unseen_since(at_ms - _FORGET_MS)
+    return tuple(dict.fromkeys(old + roll.longest_unseen(at_ms - _GONE_MS, _MOST_GONE)))

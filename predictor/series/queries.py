@@ -26,6 +26,11 @@ _SHORTEST: Final = 15
 _ATTEMPTS: Final = 3
 _LARGEST: Final = 1 << 28  # bytes of an answer
 _BUSY: Final = frozenset({429, 500, 502, 503, 504})
+# What parsing a text that is no answer raises; OverflowError: numbers of hundreds of digits.
+_NO_ANSWER: Final = (
+    *(ValueError, TypeError, KeyError, AttributeError),
+    *(OverflowError, RecursionError),
+)
 _TOO_MUCH: Final = ("too many samples", "timed out", "exceeded maximum resolution")
 
 
@@ -163,7 +168,7 @@ class RangeQueries:
                 known = (places >= 0) & (places < row.size) & np.isfinite(points[:, 1])
                 here = places[known]
                 row[here] = np.where(np.isnan(row[here]), 0.0, row[here]) + points[known, 1]
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except _NO_ANSWER:
             raise PrometheusRefused(
                 f"{self.url}: answers what no Prometheus server does; give the URL of one"
             ) from None
@@ -182,7 +187,7 @@ def _problem(status: int, body: bytes) -> str:
     """What an answer that is none says."""
     try:
         return f"{status}: {json.loads(body)['error']}"
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return f"answers {status}"
 
 

@@ -50,6 +50,12 @@ class Roll:
         """Names that were last seen before this time."""
         return tuple(self.names[place] for place in np.flatnonzero(self._seen < at_ms))
 
+    def longest_unseen(self, at_ms: int, most: int) -> tuple[str, ...]:
+        """Of the names that were last seen before this time all but the last so many."""
+        unseen = np.flatnonzero(self._seen < at_ms)
+        first = unseen[np.argsort(self._seen[unseen], kind="stable")]
+        return tuple(self.names[place] for place in first[: max(0, first.size - most)])
+
     def drop(self, gone: Container[str]) -> Places:
         """These names are no more; where those that are left stood."""
         left = np.array([at for at, name in enumerate(self.names) if name not in gone], np.intp)

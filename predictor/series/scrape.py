@@ -126,7 +126,7 @@ class _Metric:
         self.malformed = 0
         self._labels = labels
         self._line = re.compile(
-            rb"^" + name.encode() + rb"[ \t]*(\{[^\n]*\}|)[ \t]+(\S+)[^\n]*$", re.M
+            rb"^" + name.encode() + rb"(?:[ \t]*(\{[^\n]*\}))?[ \t]+(\S+)[^\n]*$", re.M
         )
         self._starts = (b"\n" + name.encode() + b"{", b"\n" + name.encode() + b" ")
         self._heads: list[bytes] = []  # of the last page: its lines up to the values

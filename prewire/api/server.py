@@ -19,6 +19,7 @@ from gateway_lb import plain_registration
 from gateway_lb import routes as gateway_lb_routes
 from gateway_lb.reports import DEFAULT_TICK_MS, ReportDesk
 from nib.database import Nib
+from nib.settling import settle
 from nib.tls import TlsFiles
 from predictor.routes import routes as predictor_routes
 from prewire import __version__
@@ -45,7 +46,6 @@ from prewire.api.conditional import Conditional
 from prewire.api.hosting import config_of, prepare, tls_context
 from prewire.api.measures import ApiMeasures, ReportMeasures, Timed, page
 from prewire.api.request_ids import RequestIds
-from prewire.api.settling import settle
 from prewire.api.watching.ending import EndingServer
 from prewire.api.watching.routes import Watching, watching
 from prewire.forecasting import forecast_routes

@@ -145,7 +145,7 @@ class Client:
             return None
         try:
             said = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
             raise RequestFailed(
@@ -182,7 +182,7 @@ def _frames(lines: Iterator[str]) -> Iterator[Frame]:
         value = value.removeprefix(" ")
         if not line:
             if data:
-                yield Frame(event, json.loads("\n".join(data)), last_id)
+                yield Frame(event, _loaded("\n".join(data)), last_id)
             event, data = "message", []
         elif name == "event":
             event = value
@@ -192,9 +192,21 @@ def _frames(lines: Iterator[str]) -> Iterator[Frame]:
             last_id = value
 
 
+def _loaded(data: str) -> Any:
+    """What an event says. RequestFailed where it is no JSON."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise RequestFailed(
+            f"api: the server sent {data[:40]!r}, not what a prewire server does; {_REMEDY}"
+        ) from None
+
+
 def _told(problem: dict[str, Any]) -> str:
     """A problem in a line; several fields at fault in one each."""
-    faults = problem.get("errors") or [{**problem, "message": problem.get("detail")}]
+    listed = problem.get("errors")
+    faults = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    faults = faults or [{**problem, "message": problem.get("detail")}]
     lines = [f"{each.get('field')}: {each.get('message')}; {each.get('remedy')}" for each in faults]
     return "\n".join(lines)
 

@@ -92,6 +92,7 @@ def set_service(
     slow_start: options.SlowStart = None,
     panic_percent: options.PanicPercent = None,
     locality: options.Locality = None,
+    switch: options.Switches = None,
     health: options.Health = None,
     health_port: options.HealthPort = None,
     health_path: options.HealthPath = None,
@@ -149,6 +150,7 @@ def set_service(
         slow_start_seconds=slow_start,
         panic_percent=panic_percent,
         locality=locality,
+        switches=switch or None,
         health=_part("--health", {"kind": health}, check),
         ejection=_part("--eject", {"failure_percent": eject}, ejection),
         canary=_part("--canary", {"version": canary}, steps),
@@ -182,6 +184,8 @@ def _print_one(found: Any, output: Output) -> None:
             show.lines(f"{key:18} {_value(found[key])}")
     if found["locality"] != "none":
         show.lines(f"{'locality':18} {found['locality']}")
+    if found["switches"]:
+        show.lines(f"{'switches':18} {', '.join(found['switches'])}")
     ports = [f"{each['port']}:{each['target']}/{each['protocol']}" for each in found["extra_ports"]]
     show.lines(*([f"{'extra_ports':18} {', '.join(ports)}"] if ports else []))
     states = ", ".join(f"{count} {state}" for state, count in found["states"].items())

@@ -60,6 +60,15 @@ Locality = Annotated[
     str | None, typer.Option(help="none, or prefer: containers of the client's switch first.")
 ]
 
+Switches = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--switch",
+        metavar="SWITCH",
+        help="That clients enter by; repeatable. [default: every switch]",
+    ),
+]
+
 # ------------------------------------------------------------------------------- checks
 
 Health = Annotated[str | None, typer.Option(help="Active check: tcp, http or grpc.")]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gateway_lb.contradictions import check_service
-from gateway_lb.intent import canary_started, delete_service
+from gateway_lb.intent import canary_started, delete_service, entered_by
 from nib.draft import Draft
 from nib.errors import Conflict, FieldError, NotFound
 from nib.intent import Service
@@ -145,7 +145,8 @@ def _record(item: Item, view: Lookups, now_ms: int) -> Applied:
             return item.record(item.kind, item.name, now_ms)
         case DependencyItem():
             return item.record(item.parent, item.child)
-    return item.record(item.name)
+    record = item.record(item.name)
+    return entered_by(record, view) if isinstance(record, Service) else record
 
 
 def _given_twice(record: Applied, place: str, first: str) -> Fault:

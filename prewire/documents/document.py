@@ -102,7 +102,7 @@ def read(name: str, text: bytes) -> dict[str, list[Any]]:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise BadDocument(f"{name}{where}: {error.problem}; correct the YAML") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:  # !!bool x
         said = " ".join(str(error).split())
         raise BadDocument(f"{name}: {said}; correct the YAML, in UTF-8") from None
     except RecursionError:
@@ -141,9 +141,9 @@ def _check_plain(name: str, document: Any) -> None:
         if seen > _MOST_VALUES or depth > _DEEPEST:
             raise BadDocument(f"{name}: it is too large or too deep; use fewer aliases")
         if isinstance(value, dict):
-            odd = next((key for key in value if not isinstance(key, str)), None)
-            if odd is not None:
-                raise BadDocument(f"{name}: the key {odd!r} is no text; write it in quotes")
+            odd = [key for key in value if not isinstance(key, str)]
+            if odd:
+                raise BadDocument(f"{name}: the key {odd[0]!r} is no text; write it in quotes")
             waiting += [(each, depth + 1) for each in value.values()]
         elif isinstance(value, list):
             waiting += [(each, depth + 1) for each in value]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 _LOOKUP: Final = re.compile(
-    r"(\d+)\. (?:No match\.|(?:(.*), )?priority (\d+)(?:, cookie (0x[0-9a-f]+))?)"
+    r"(\d{1,3})\. (?:No match\.|(?:(.*), )?priority (\d{1,5})(?:, cookie (0x[0-9a-f]{1,16}))?)"
 )
 _RESUMED: Final = re.compile(r"recirc\(0x[0-9a-f]+\) - (.*)")
 _BRIDGE: Final = re.compile(r'bridge\("(.*)"\)')

@@ -20,8 +20,10 @@ from typing import Final, TypeVar
 from gateway_lb import health
 from gateway_lb.health import Target
 from nib.database import Nib
+from nib.events import Event
 from nib.intent import Container, Service
 from nib.mirror import Lookups, RowChange
+from nib.records import LocalSlots, SlotTable
 from nib.topology import Port, Switch
 from nib.watch import Batch, Watch
 from prewire.errors import CommandFailed
@@ -43,6 +45,7 @@ T = TypeVar("T")
 _LOOK_S: Final = 5.0  # how often bridges, and the queues of their ports, are looked at anew
 _QUEUES_S: Final = 0.1  # how long changes that queues depend on are collected
 _NOTICES_S: Final = 0.5  # the same of changes in the kernel, our own among them
+_UNUSED: Final = (Event, SlotTable, LocalSlots)  # they change with every container
 
 
 class CannotRun(CommandFailed):
@@ -56,7 +59,10 @@ def run(settings: Settings, ending: threading.Event) -> None:
         raise CannotRun(f"node: {why}")
     _allow_files()
     ovs = OpenVSwitch(switch_database(settings))
-    with Nib(settings.nib_remote, "node") as nib, closing(Node(nib, ovs, settings)) as node:
+    with (
+        Nib(settings.nib_remote, "node", without=_UNUSED) as nib,
+        closing(Node(nib, ovs, settings)) as node,
+    ):
         node.start()
         ending.wait()
 

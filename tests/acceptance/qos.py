@@ -37,11 +37,16 @@ _SECONDS: Final = 3.0
 
 
 def add_services(site: Site, *services: str, version: int = 4) -> None:
-    """These services with their container; by default all three."""
+    """These services, as `named`, with their container; by default all three."""
     for name in services or SERVICES:
-        vip = vip_of(name, version)
-        site.add_service("tcp", port=80, vip=vip, service=name)
-        site.add(SERVICES[name], service=name)
+        service = named(name, version)
+        site.add_service("tcp", port=80, vip=vip_of(name, version), service=service)
+        site.add(SERVICES[name], service=service)
+
+
+def named(service: str, version: int) -> str:
+    """What it is called by this version of IP: `db`, `db6`."""
+    return service if version == 4 else f"{service}{version}"
 
 
 def vip_of(service: str, version: int = 4) -> str:

@@ -21,6 +21,7 @@ def asked(site: Site, url: str = f"http://{VIP}/", timeout: int = 10) -> tuple[i
     return done.returncode, time.monotonic() - began
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("vip", [VIP, "fd70:77::100"])
 def test_connections_are_refused_at_once(site: Site, vip: str) -> None:
     site.add_service(vip=vip)
@@ -48,6 +49,7 @@ def test_a_refused_connection_is_demand(site: Site) -> None:
     )
 
 
+@pytest.mark.measures
 def test_a_held_connection_goes_through_when_a_container_comes(site: Site) -> None:
     """Without waiting for the client to send its SYN again."""
     site.add_service(on_empty="hold")
@@ -66,6 +68,7 @@ def test_a_held_connection_goes_through_when_a_container_comes(site: Site) -> No
     assert took < 0.9, f"{took} s after registration, {out.decode()} s in all"
 
 
+@pytest.mark.measures
 def test_a_flood_to_an_empty_service_leaves_the_controller_at_work(site: Site) -> None:
     site.add_service(on_empty="hold")
     site.add_service(vip="10.0.0.101", service="api")

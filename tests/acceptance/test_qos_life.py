@@ -14,6 +14,7 @@ pytestmark = pytest.mark.root
 LIMIT = 10_000_000
 
 
+@pytest.mark.measures
 def test_a_policy_waits_for_a_container_and_then_holds(site: Site) -> None:
     qos.add_services(site, "shop")
     site.add_service("tcp", port=80, vip=qos.vip_of("db"), service="db")
@@ -44,6 +45,7 @@ def test_nothing_is_left_of_deleted_policies(site: Site) -> None:
     until(lambda: qos.left_behind(site), lambda left: not left, "nothing is left")
 
 
+@pytest.mark.measures
 @ON_OS_KEN
 def test_policies_outlive_the_controller(site: Site) -> None:
     qos.add_services(site)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -23,6 +22,7 @@ ENDS = {
     "destination only": {"destination": "db"},
     "source only": {"source": "shop"},
 }
+PORTS = {4: 5201, 6: 5202}  # of c1, by the version of IP
 
 
 @pytest.fixture
@@ -32,14 +32,29 @@ def served(site: Site) -> Iterator[Site]:
         yield site
 
 
-@contextmanager
-def behind_vip(site: Site, version: int) -> Iterator[str]:
-    """The VIP of `db`, with iperf3's own port, TCP and UDP, behind it."""
-    vip = qos.vip_of("db", version)
-    for protocol, service in (("udp", "db"), ("tcp", "dbctl")):
-        site.add_service(protocol, port=5201, vip=vip, service=service)
-        site.add("c1", port=5201, service=service)
-    yield vip
+def add_behind_vip(site: Site, version: int) -> None:
+    """Service `db` of this version of IP, with a port of iperf3, TCP and UDP, behind its VIP."""
+    vip, port = qos.vip_of("db", version), PORTS[version]
+    for protocol, name in (("udp", "db"), ("tcp", "dbctl")):
+        service = qos.named(name, version)
+        site.add_service(protocol, port=port, vip=vip, service=service)
+        site.add("c1", port=port, service=service)
+
+
+def limit(site: Site, ends: str, version: int) -> None:
+    """A policy of its own for the services of this version of IP."""
+    of = {end: qos.named(service, version) for end, service in ENDS[ends].items()}
+    qos.set_policy(site, qos.named("slow", version), **of, max_bps=LIMIT)
+
+
+def assert_each_is_limited(site: Site, addresses: dict[int, str]) -> None:
+    """From c3 to these addresses at once, by the version of IP."""
+    loads = [
+        iperf.start_udp(site.net, "c3", to, OFFERED, 3, port=PORTS[version])
+        for version, to in addresses.items()
+    ]
+    for flow in [load.flow() for load in loads]:
+        qos.assert_limited(flow.steady(1), LIMIT)
 
 
 def test_a_limit_holds_and_is_gone_with_its_policy(served: Site) -> None:
@@ -54,22 +69,24 @@ def test_a_limit_holds_and_is_gone_with_its_policy(served: Site) -> None:
     assert qos.left_behind(served) == []
 
 
-@pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("ends", ENDS)
-def test_a_limit_holds_directly(served: Site, ends: str, version: int) -> None:
-    qos.add_services(served, version=version)
-    qos.set_policy(served, "slow", **ENDS[ends], max_bps=LIMIT)
-    passed = qos.udp(served, "c3", qos.address_of(served, "c1", version), OFFERED)
-    qos.assert_limited(passed, LIMIT)
+def test_a_limit_holds_directly(served: Site, ends: str) -> None:
+    """With IPv4 and with IPv6: services, policies and loads beside each other."""
+    for version in PORTS:
+        qos.add_services(served, version=version)
+        limit(served, ends, version)
+    to = {version: qos.address_of(served, "c1", version) for version in PORTS}
+    assert_each_is_limited(served, to)
 
 
-@pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("ends", ENDS)
-def test_a_limit_holds_through_a_vip(served: Site, ends: str, version: int) -> None:
-    qos.add_services(served, "shop", version=version)
-    with behind_vip(served, version) as vip:
-        qos.set_policy(served, "slow", **ENDS[ends], max_bps=LIMIT)
-        qos.assert_limited(qos.udp(served, "c3", vip, OFFERED), LIMIT)
+def test_a_limit_holds_through_a_vip(served: Site, ends: str) -> None:
+    """Likewise."""
+    for version in PORTS:
+        qos.add_services(served, "shop", version=version)
+        add_behind_vip(served, version)
+        limit(served, ends, version)
+    assert_each_is_limited(served, {version: qos.vip_of("db", version) for version in PORTS})
 
 
 def test_other_traffic_is_not_touched(served: Site) -> None:

@@ -12,7 +12,7 @@ from tests.acceptance.site import ON_OS_KEN, Site
 from tests.waiting import until
 from topologies import iperf
 
-pytestmark = [pytest.mark.root, pytest.mark.measures, ON_OS_KEN]
+pytestmark = [pytest.mark.root, ON_OS_KEN]
 
 PORT = 7300
 COUNT = 20
@@ -29,7 +29,8 @@ def served(site: Site) -> Iterator[Site]:
 @pytest.mark.parametrize("version", [4, 6])
 def test_packets_arrive_with_the_mark_of_their_class(site: Site, version: int) -> None:
     qos.add_services(site, version=version)
-    qos.set_policy(site, "pair", source="shop", destination="db", of="interactive")
+    ends = {"source": qos.named("shop", version), "destination": qos.named("db", version)}
+    qos.set_policy(site, "pair", **ends, of="interactive")
     to = qos.address_of(site, "c1", version)
     for source, name in (("c3", "interactive"), ("gateway", "default"), ("c2", "default")):
         with qos.marks(site, "c1", to, PORT, COUNT) as found:
@@ -55,11 +56,13 @@ def test_a_class_of_ones_own(site: Site) -> None:
     assert found == {34: COUNT}
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("version", [4, 6])
 def test_a_policys_bytes_go_through_the_queue_of_its_class(served: Site, version: int) -> None:
     qos.add_services(served, version=version)
     qos.state_rate(served, "c1", 100_000_000)
-    qos.set_policy(served, "pair", source="shop", destination="db", of="interactive")
+    ends = {"source": qos.named("shop", version), "destination": qos.named("db", version)}
+    qos.set_policy(served, "pair", **ends, of="interactive")
     qos.await_queues(served, "c1")
     _, port = served.net.spec.port_of("c1")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from prewire import processes
 from prewire.processes import Child
 from prewire.settings import Settings, load
 from tests import commands
-from tests.acceptance.deployment import Deployment, sample_values, start_controller
+from tests.acceptance.deployment import Deployment, sample_values
 from tests.places import free_ports
 from tests.switch.rest_server import answers
 from tests.waiting import until
@@ -30,18 +30,15 @@ _SETTLED_SECONDS: Final = 60.0
 
 
 @dataclass
-class Controller:
-    """One of the controllers, and how it is started again."""
+class Running:
+    """A process of prewire, and how it is started again. more: of its environment."""
 
     settings: Settings
     log: Path
+    name: str = "controller"
+    more: Mapping[str, str] = field(default_factory=dict)
     child: Child | None = None
     stopped: bool = False
-
-    @property
-    def target(self) -> str:
-        """What a bridge connects to."""
-        return f"tcp:{self.settings.controller_host}:{self.settings.controller_port}"
 
     @property
     def pid(self) -> int:
@@ -49,26 +46,11 @@ class Controller:
         assert self.child is not None
         return self.child.process.pid
 
-    def metrics(self) -> str:
-        """The text of its /metrics; "" while it does not answer."""
-        url = f"http://{self.settings.metrics_host}:{self.settings.metrics_port}/metrics"
-        try:
-            return httpx.get(url).raise_for_status().text
-        except httpx.TransportError:
-            return ""
-
-    def epoch(self) -> float:
-        """The epoch that it leads in; 0 where another one leads; -1 while it does not answer."""
-        return next(iter(sample_values(self.metrics(), "prewire_leader_epoch", {})), -1)
-
-    def switches(self) -> int:
-        """How many switches are connected to it."""
-        return round(sum(sample_values(self.metrics(), "prewire_switch_connected", {})))
-
     def start(self) -> None:
         """As a process of its own."""
+        environment = commands.environment({**self.settings.environment, **self.more})
         with self.log.open("ab") as output:
-            self.child = start_controller("os-ken", self.settings, output)
+            self.child = processes.start(self.name, [self.name], environment, output)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -93,6 +75,32 @@ class Controller:
             self.go_on()
         if self.child is None or self.child.process.poll() is not None:
             self.start()
+
+
+@dataclass
+class Controller(Running):
+    """One of the controllers."""
+
+    @property
+    def target(self) -> str:
+        """What a bridge connects to."""
+        return f"tcp:{self.settings.controller_host}:{self.settings.controller_port}"
+
+    def metrics(self) -> str:
+        """The text of its /metrics; "" while it does not answer."""
+        url = f"http://{self.settings.metrics_host}:{self.settings.metrics_port}/metrics"
+        try:
+            return httpx.get(url).raise_for_status().text
+        except httpx.TransportError:
+            return ""
+
+    def epoch(self) -> float:
+        """The epoch that it leads in; 0 where another one leads; -1 while it does not answer."""
+        return next(iter(sample_values(self.metrics(), "prewire_leader_epoch", {})), -1)
+
+    def switches(self) -> int:
+        """How many switches are connected to it."""
+        return round(sum(sample_values(self.metrics(), "prewire_switch_connected", {})))
 
 
 @dataclass
@@ -148,15 +156,19 @@ class FabricDeployment(Deployment):
         """
         switches = {switch.dpid_hex16 for switch in spec.switches}
         between = len(spec.trunks)
+        generation = self.status()["generation"]  # others may write meanwhile
 
         def is_there(status: dict[str, Any]) -> bool:
-            up = {each["dpid"] for each in status["switches"] if each["connected"]}
-            return up >= switches and not status["behind"]
+            known = [each for each in status["switches"] if each["connected"]]
+            up = {each["dpid"] for each in known if each["applied"] >= generation}
+            return up >= switches
 
         until(self.status, is_there, f"{len(switches)} switches are up to date", _SETTLED_SECONDS)
         for each in self.controllers:
             if each.child is not None:
-                until(each.switches, lambda count: count == len(switches), "all are connected")
+                wanted = len(switches)
+                what = f"{wanted} switches are connected to {each.target}"
+                until(each.switches, wanted.__eq__, what, _SETTLED_SECONDS)
         until(
             lambda: self.http.get("/v1/links").raise_for_status().json()["items"],
             lambda links: sum(link["up"] for link in links) == between,

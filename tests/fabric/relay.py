@@ -11,12 +11,15 @@ from queue import SimpleQueue
 
 
 class Relay:
-    """Listens on `port` of the loopback address and passes everything to another port."""
+    """Listens on `port` and passes everything to another port of the loopback address.
 
-    def __init__(self, to: int) -> None:
+    listening: where, which is closed with it; by default a port of the loopback address, too.
+    """
+
+    def __init__(self, to: int, listening: socket.socket | None = None) -> None:
         self.delay_s = 0.0
         self._to = to
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = listening or socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -64,9 +67,9 @@ class Relay:
 
 
 @contextmanager
-def relay(to: int) -> Iterator[Relay]:
+def relay(to: int, listening: socket.socket | None = None) -> Iterator[Relay]:
     """One that ends with the body."""
-    made = Relay(to)
+    made = Relay(to, listening)
     try:
         yield made
     finally:

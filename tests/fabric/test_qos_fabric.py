@@ -26,6 +26,7 @@ def shares(site: FabricSite, policy: str) -> dict[str, int]:
     return {each["switch"]: each["bps"] for each in qos.policy(site, policy)["shares"]}
 
 
+@pytest.mark.measures
 def test_a_limit_is_divided_among_the_switches_that_clients_are_at(site: FabricSite) -> None:
     qos.add_services(site)
     qos.set_policy(site, "all", destination="db", max_bps=LIMIT, burst_ms=100)
@@ -42,6 +43,7 @@ def test_a_limit_is_divided_among_the_switches_that_clients_are_at(site: FabricS
     qos.assert_limited(passed, LIMIT)
 
 
+@pytest.mark.measures
 def test_a_switch_that_needs_more_of_a_limit_gets_it(site: FabricSite) -> None:
     qos.add_services(site)
     qos.set_policy(site, "all", destination="db", max_bps=LIMIT, burst_ms=100)
@@ -66,6 +68,7 @@ def test_packets_keep_the_mark_of_their_class_on_their_way(site: FabricSite) -> 
     assert found == {PRESETS["interactive"].dscp: 20}
 
 
+@pytest.mark.measures
 def test_a_guarantee_is_kept_where_all_come_in_by_one_port(site: FabricSite) -> None:
     """The pair and those that fill the link are on one leaf, the link is at another."""
     qos.add_services(site)

@@ -85,6 +85,7 @@ def test_a_link_cut_inside_the_switch(site: FabricSite, figure: Figure) -> None:
     assert heard.gap_ms <= 50 + NOISE_MS
 
 
+@pytest.mark.measures
 def test_a_spine_lost_inside_the_switches(site: FabricSite, figure: Figure) -> None:
     """There and back: every leaf sees its own link to the spine go down."""
     learned(site, "client", "c3")

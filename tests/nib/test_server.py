@@ -107,6 +107,15 @@ def make_1_4_0(path: Path) -> None:
     make_released(path, "1.4.0", rows)
 
 
+def make_1_5_0(path: Path) -> None:
+    """A database as prewire made it before services had switches."""
+    rows: Rows = [
+        ("Global", {"generation": 5, "next_number": 9, "database": "0a1b2c3d"}),
+        ("Service", SERVICE_ROW | {"number": 7, "generation": 4}),
+    ]
+    make_released(path, "1.5.0", rows)
+
+
 @contextmanager
 def contents(state_dir: Path) -> Iterator[Mirror]:
     """What is in the database of this directory."""
@@ -251,6 +260,19 @@ def test_rows_of_version_1_1_0_keep_their_meaning(state_dir: Path) -> None:
             assert mirror.all(Leader) == (Leader(8, "two", 1),)
 
 
+def test_a_database_of_version_1_5_0_takes_a_service_s_switches(state_dir: Path) -> None:
+    path = state_dir / "nib.db"
+    make_1_5_0(path)
+    assert convert(path).old == "1.5.0"
+    named = ("00000000000000a1", "00000000000000a2")
+    with EmbeddedServer(state_dir) as server, Nib(server.remote, "test") as nib:
+        with nib.view() as mirror:
+            assert mirror.need(Service, "web").switches == ()
+        nib.write(lambda draft: draft.put(replace(WEB, switches=named))).result(WAIT_S)
+        with Nib(server.remote, "other") as other, other.view() as mirror:
+            assert mirror.need(Service, "web").switches == named
+
+
 def test_a_database_of_version_1_2_0_takes_policies(state_dir: Path) -> None:
     path = state_dir / "nib.db"
     make_1_2_0(path)
@@ -296,7 +318,9 @@ def test_a_database_of_version_1_4_0_takes_tokens_and_events(state_dir: Path) ->
             assert mirror.count(Token) == 0, "no secret's hash where none is checked"
 
 
-@pytest.mark.parametrize("make", [make_1_0_0, make_1_1_0, make_1_2_0, make_1_3_0, make_1_4_0])
+@pytest.mark.parametrize(
+    "make", [make_1_0_0, make_1_1_0, make_1_2_0, make_1_3_0, make_1_4_0, make_1_5_0]
+)
 def test_an_upgraded_database_gets_a_name_that_it_keeps(
     state_dir: Path, make: Callable[[Path], None]
 ) -> None:

@@ -109,6 +109,7 @@ EVERY_RECORD: tuple[Record, ...] = (
         ejection=Ejection(failure_percent=20, max_ejected_percent=100),
         canary=Canary("v2", 30, 10, 60_000, 2**41),
         locality="prefer",
+        switches=(DPID, PEER),
     ),
     service(3, policy="least_inflight", health=HealthCheck("grpc", grpc_service="a.b/C")),
     service(4, mode="stateless", protocol="udp", health=HealthCheck(port=1), canary=Canary("a", 0)),

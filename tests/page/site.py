@@ -138,7 +138,11 @@ def started(settings: Settings, directory: Path) -> Child:
             except httpx.TransportError:
                 return False
 
-        until(answers, bool, "the REST server answers")
+        try:
+            until(answers, bool, "the REST server answers")
+        except BaseException:
+            processes.stop([child])
+            raise
     return child
 
 

@@ -105,6 +105,7 @@ shapes = st.fixed_dictionaries(
     optional={
         "policy": st.sampled_from(("weighted", "least_inflight")),
         "locality": st.sampled_from(("prefer", "prefer", "none")),
+        "switches": st.sampled_from(((), (HERE,), (THERE,), (HERE, THERE))),
         "slow_start_seconds": st.just(30),
         "panic_percent": st.just(50),
         "health": st.just(HealthCheck(port=9)),

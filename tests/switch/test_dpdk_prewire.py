@@ -16,7 +16,7 @@ from tests.switch.dpdk_site import DpdkSite, dpdk_site
 from tests.waiting import until
 from topologies import iperf
 
-pytestmark = [pytest.mark.root, pytest.mark.alone, pytest.mark.measures]
+pytestmark = [pytest.mark.root, pytest.mark.measures]
 
 M: Final = 1_000_000
 LINK: Final = 50 * M

@@ -31,7 +31,6 @@ def checked(**check: object) -> Service:
     return replace(WEB, health=replace(QUICK, **{"timeout_ms": PATIENT_MS, **check}))  # type: ignore[arg-type]
 
 
-@pytest.mark.alone
 @pytest.mark.measures
 def test_tcp_up_at_the_first_success_down_within_a_second_and_up_again(here: Site) -> None:
     one, two = here.host("one", "10.0.0.1"), here.host("two", "10.0.0.2")

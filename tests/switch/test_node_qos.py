@@ -68,7 +68,6 @@ def test_marked_packets_go_by_the_queue_of_their_class(here: QosSite) -> None:
                     assert after[other] == before[other]
 
 
-@pytest.mark.alone
 @pytest.mark.measures
 def test_a_queue_s_rate_and_another_class_s_guarantee_hold(here: QosSite) -> None:
     """A class that overloads a port costs another one nothing."""
@@ -100,7 +99,6 @@ def tried(here: QosSite, flows: Sequence[Flow], holds: Callable[[Seen], bool]) -
     return until(lambda: here.run(flows, 2), holds, "what the queues are for", 90)
 
 
-@pytest.mark.alone
 @pytest.mark.measures
 def test_each_class_has_its_minimum_where_all_send_too_much(here: QosSite) -> None:
     here.shape()

@@ -106,7 +106,6 @@ def whole() -> Iterator[Whole]:
         yield Whole(stack)
 
 
-@pytest.mark.alone
 @pytest.mark.measures
 def test_a_killed_container_gets_no_new_connection_after_a_second(whole: Whole) -> None:
     whole.await_switch()

@@ -457,7 +457,7 @@ def test_odd_packets_are_counted_and_harm_nothing(site: Site, client: Host) -> N
         one.connect((VIP, 80))
 
 
-@pytest.mark.alone
+@pytest.mark.measures
 def test_a_flood_keeps_nobody_from_changing_services(site: Site, client: Host) -> None:
     site.put(Service("web", VIP, 80, on_empty="hold"), Service("db", VIP, 90))
     frames = [

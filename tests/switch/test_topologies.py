@@ -18,7 +18,7 @@ from topologies.mininet_net import RunningNetwork, clean_leftovers, running
 from topologies.processes import ProcessId, identity, is_alive
 from topologies.spec import LinkSpec, NetworkSpec, SwitchSpec, single_switch
 
-pytestmark = [pytest.mark.root, pytest.mark.alone, pytest.mark.usefixtures("open_vswitch")]
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("open_vswitch")]
 
 SPEC = single_switch(containers=2)
 URL = "http://10.0.0.11:8080/"

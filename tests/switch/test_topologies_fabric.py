@@ -20,7 +20,7 @@ from topologies.openvswitch import vsctl
 from topologies.shapes import from_graph, from_topohub, leaf_spine, ring, tree
 from topologies.spec import NetworkSpec, interface_name
 
-pytestmark = [pytest.mark.root, pytest.mark.alone, pytest.mark.usefixtures("open_vswitch")]
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("open_vswitch")]
 
 SPEC = leaf_spine(spines=2, leaves=3, containers=1, clients=2)
 LEAF, FAR, SPINE = "leaf1", "leaf3", "spine1"

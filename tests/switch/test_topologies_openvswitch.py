@@ -9,7 +9,7 @@ import pytest
 from topologies import openvswitch
 from topologies.openvswitch import ensure_running
 
-pytestmark = [pytest.mark.root, pytest.mark.alone]
+pytestmark = pytest.mark.root
 
 HOLD = """
 import sys

@@ -342,6 +342,16 @@ def test_locality_keeps_no_client_with_its_container(draft: Draft) -> None:
     assert put_service(near)(draft).record.locality == "prefer"
 
 
+def test_a_service_names_the_switches_that_clients_enter_by(draft: Draft) -> None:
+    """By bridge or datapath id, which may be yet to come; they are kept as datapath ids."""
+    later = "00000000000000ff"
+    stored = put_service(replace(WEB, switches=("br0", later, S1)))(draft).record
+    assert stored.switches == (S1, later)
+    assert put_service(stored)(draft) == Stored(stored, created=False)
+    error = refused(draft, put_service(replace(WEB, switches=("br0", "s9"))))
+    assert (error.field, "'s9'" in error.message) == ("switches", True)
+
+
 # ------------------------------------------------------------------------------- canaries, leases
 
 CANARY = Canary("v2", 50, 5)

@@ -287,3 +287,26 @@ def test_freshness_is_the_age_of_the_last_page() -> None:
     feed(here, [web(new=1)])
     assert here.fresh(NOW + 3000, 3.0)
     assert not here.fresh(NOW + 3001, 3.0)
+
+
+def test_of_many_services_that_are_gone_the_last_thousand_are_kept() -> None:
+    """A platform that gives every release a name of its own would fill the memory in a day."""
+    known = loads()
+    page = [each for number in range(1500) for each in web(0, service=f"release-{number:04}")]
+    known.add(Page.of(page[:1000]), NOW)  # 500 services
+    known.add(Page.of(page[1000:]), NOW + 60_000)
+    assert len(known.services) == 1500
+    for minute in range(2, 14):
+        known.add(Page.of(web(minute)), NOW + minute * 60_000)
+    assert len(known.services) == 1001
+    assert set(known.services) >= {"web", "release-0500", "release-1499"}
+    assert "release-0499" not in known.services
+    assert shown(known.demand(60, 1))[-1] >= 0
+
+
+def test_services_that_are_there_are_kept_however_many() -> None:
+    known = loads()
+    page = Page.of([each for number in range(1500) for each in web(0, service=f"s{number}")])
+    for minute in range(13):
+        known.add(page, NOW + minute * 60_000)
+    assert len(known.services) == 1500

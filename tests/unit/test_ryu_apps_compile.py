@@ -157,6 +157,24 @@ def test_a_vip_lives_as_long_as_one_of_its_services() -> None:
     assert unit_rules(Unit("vip", WEB.vip), view_of(API), HERE_ROW) != Rules()
 
 
+def test_only_switches_that_clients_enter_by_hold_a_service() -> None:
+    view = view_of(replace(WEB, switches=(HERE,)), C1, *PLACES, SlotTable("web", (3,) * 64))
+    there = Switch(THERE, 2, "s2")
+    for unit, elsewhere in ((Unit("service", "web"), 0), (Unit("host", C1.address), 1)):
+        assert len(unit_rules(unit, view, HERE_ROW).flows) > 1
+        assert len(unit_rules(unit, view, there).flows) == elsewhere, "an address is resolved"
+    vip = Unit("vip", WEB.vip)
+    assert unit_rules(vip, view, there) == unit_rules(vip, view, HERE_ROW) != Rules()
+
+
+def test_a_container_of_a_stateless_service_is_restored_wherever_it_is() -> None:
+    service = replace(WEB, switches=(HERE,), mode="stateless")
+    view = view_of(service, C1, *PLACES)
+    host = Unit("host", C1.address)
+    there = Switch(THERE, 2, "s2")
+    assert unit_rules(host, view, there) == unit_rules(host, view, HERE_ROW)
+
+
 def test_no_two_units_claim_one_key() -> None:
     view = view_of(WEB, API, C1, C2, *PLACES, SlotTable("web", (3, 4) * 32))
     assert desired_of(compile_state(view, HERE_ROW).values()).flows

@@ -11,7 +11,8 @@ from ryu_apps.packet_ins import MAX_WAITING, PacketIns
 
 
 def packet_in(table: tables.Table, number: int) -> object:
-    return parser.OFPPacketIn(None, total_len=number, table_id=table.number)
+    on = parser.OFPMatch(in_port=1)
+    return parser.OFPPacketIn(None, total_len=number, table_id=table.number, match=on)
 
 
 def test_the_packets_of_its_tables_are_looked_at_in_order_and_the_rest_is_dropped() -> None:

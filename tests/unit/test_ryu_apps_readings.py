@@ -15,7 +15,7 @@ from nib.mirror import RowChange
 from nib.records import Record
 from nib.topology import Port
 from openflow import tables
-from openflow.cookies import Cookie, Kind
+from openflow.cookies import GROUP_IDS, Cookie, Kind
 from openflow.fields import ETH_IP
 from ryu_apps.counters import OWN_PRIORITY
 from ryu_apps.framework import parser
@@ -106,3 +106,22 @@ def test_a_container_nowhere_counts_in_every_switch(nib: Nib) -> None:
     readings.flows(HERE, own(10))
     readings.flows(THERE, own(10))
     assert sent(readings) == both(20)
+
+
+def grouped(readings: Readings) -> list[float]:
+    """Packets of groups, of each service and switch."""
+    [metric] = [each for each in readings.collect() if each.name.endswith("_group_packets")]
+    return [sample.value for sample in metric.samples]
+
+
+def test_what_a_group_counted_for_a_service_that_is_gone_is_forgotten(nib: Nib) -> None:
+    """Its number is not given again for long: every service that ever was would have stayed."""
+    readings = Readings(nib)
+    group = parser.OFPGroupStats(group_id=GROUP_IDS.start + WEB.number, packet_count=7)
+    readings.groups(HERE, [group])
+    assert grouped(readings) == [7]
+    with nib.view() as view:
+        view.apply(RowChange(WEB, None))
+    assert grouped(readings) == []
+    put(nib, WEB)
+    assert grouped(readings) == []

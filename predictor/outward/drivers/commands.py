@@ -34,6 +34,8 @@ def read_commands(path: Path) -> dict[str, list[Command]]:
         content = json.loads(text) if path.suffix == ".json" else _yaml(text)
     except (OSError, ValueError) as error:
         raise FieldError(str(path), str(error), "give a YAML or JSON file of commands") from None
+    except RecursionError:
+        raise FieldError(str(path), "is nested too deep", "write it flat") from None
     if not isinstance(content, Mapping):
         raise FieldError(str(path), "is no mapping", "begin with the NAME of a target process:NAME")
     return {str(name): _places(f"{path}: {name}", entries) for name, entries in content.items()}
@@ -44,8 +46,8 @@ def _yaml(text: str) -> Any:
 
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
+    except (yaml.YAMLError, LookupError, AttributeError) as error:  # by a tag, as in !!bool x
+        raise ValueError(str(error) or "is no YAML") from None
 
 
 def _places(where: str, entries: Any) -> list[Command]:

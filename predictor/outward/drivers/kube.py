@@ -133,5 +133,5 @@ def _said(body: Any) -> str:
     """The message of the Status object that the API answers an error with."""
     try:
         return str(json.loads(body)["message"])
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, RecursionError):
         return " ".join(str(body or "").split())

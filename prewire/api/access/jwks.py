@@ -167,6 +167,6 @@ def _usable(told: Mapping[str, Any]) -> Key | None:
     algorithms = [name for name in family if only in (None, name)]
     try:
         public = jwt.PyJWK(dict(told)).key
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError, NotImplementedError):
         return None
     return Key(public, algorithms) if algorithms else None

@@ -88,6 +88,7 @@ function Stated({ service }) {
     ["Slow start", service.slow_start_seconds ? `${service.slow_start_seconds} s` : undefined],
     ["Without containers", service.on_empty === "hold" ? "connections wait" : "connections are reset"],
     ["Locality", service.locality === "prefer" ? "prefers the client's switch" : undefined],
+    ["Clients enter by", service.switches.length ? service.switches.join(", ") : undefined],
     ["At most", service.max_connections ? `${count(service.max_connections)} connections` : undefined],
     ["Generation", service.generation],
   ];

@@ -9,10 +9,12 @@ import socket
 import struct
 import sys
 
+PATIENCE_S = 10
+
 
 def main() -> None:
     host, port, source = sys.argv[1], int(sys.argv[2]), [int(each) for each in sys.argv[3:]]
-    connection = http.client.HTTPConnection(host, port, timeout=2)
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
     connection.auto_open = 0
     connection.sock = connected((host, port), source)
     for line in sys.stdin:
@@ -29,7 +31,7 @@ def main() -> None:
 
 def connected(place: tuple[str, int], source: list[int]) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in place[0] else socket.AF_INET)
-    sock.settimeout(2)
+    sock.settimeout(PATIENCE_S)
     for port in source:
         reset_at_close = struct.pack("ii", 1, 0)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close)

@@ -1,0 +1,1 @@
+"""All of prewire under hours of changes, clients and traffic: does anything grow or leak?"""
