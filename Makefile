@@ -49,8 +49,9 @@ lint: venv ## format, lint, types, layers
 check: lint ## lint and the tests that need no root and no switch
 	@$(PYTEST) -n auto $(PURE)
 
-fuzz: venv ## the property tests with many new examples
+fuzz: venv ## the property tests with many new examples, then atheris on every parser
 	@$(PYTEST) -n auto --hypothesis-profile=fuzz tests/property
+	@$(BIN)/python -m tests.fuzz
 
 nib: venv ## tests of the state database on a real ovsdb-server
 	@$(PYTEST) tests/nib
