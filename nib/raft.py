@@ -199,7 +199,8 @@ def _ask(control: Path, command: str, *arguments: str) -> str:
         if "unknown cluster" in error.message or "not a valid command" in error.message:
             raise NoMember(
                 f"the server of {control.parent} belongs to no cluster",
-                "see whether it stands alone, or has left its cluster",
+                "see whether it stands alone or has left its cluster; one whose disk was full has "
+                "to be started anew",
             ) from None
         raise
 

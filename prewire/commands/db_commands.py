@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,6 +16,7 @@ from nib.tls import check_method, server_options
 from prewire import settings
 from prewire.commands import progress, show
 from prewire.commands.cluster_commands import StateDir, cluster, state_directory
+from prewire.processes import tied
 
 # The database library takes half a second to load; only these commands wait for it.
 # ruff: noqa: PLC0415
@@ -109,7 +112,7 @@ def serve(
     state_dir: StateDir = None,
 ) -> None:
     """Serve the database in state_dir until interrupted; for a service manager. The process becomes
-    ovsdb-server."""
+    ovsdb-server. A cluster's member that has failed for good is ended, to be started anew."""
     from nib import dbfile, serving
     from nib.handshake import check_version
 
@@ -119,13 +122,17 @@ def serve(
         check_method("listen", remote, certificates)
     files = serving.ServerFiles(state_directory(state_dir))
     serving.check_socket_path(files.socket, "choose a shorter state_dir")
-    if not dbfile.is_clustered(files.database):
+    is_member = dbfile.is_clustered(files.database)
+    if not is_member:
         check_version(dbfile.schema_version(files.database))
     if certificates is not None:
         certificates.check()
     options = [] if certificates is None else server_options(certificates)
     serving.refuse_second(files)
     command = serving.server_command(files, listen or (), [*options, "-vsyslog:off"])
+    if is_member:
+        watcher = [*tied(), sys.executable, "-m", "nib.failing", str(files.control)]
+        subprocess.Popen([*watcher, str(os.getpid())], stdin=subprocess.DEVNULL)
     os.execv(command[0], command)  # noqa: S606 - it replaces this process
 
 

@@ -18,7 +18,7 @@ from nib.cluster import EmbeddedCluster
 from prewire import processes
 from prewire.settings import load
 from tests.chaos import clocks
-from tests.chaos.disk import free, small_disks
+from tests.disk import free, small_disks
 from tests.fabric.deployment import Controller, FabricDeployment, Running
 from tests.places import free_ports
 from tests.waiting import until

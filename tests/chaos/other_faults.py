@@ -11,7 +11,8 @@ from typing import Any, Final
 from nib.cluster import ClusterServer
 from nib.errors import ServerError
 from prewire.api.problems import MEDIA_TYPE
-from tests.chaos import disk, garbage
+from tests import disk
+from tests.chaos import garbage
 from tests.chaos.fault import Fault, Since
 from tests.chaos.lossy import lossy_controller
 from tests.chaos.world import World

@@ -7,8 +7,8 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 
 from nib import dbfile, raft
 from nib.database import Nib
+from nib.errors import NibError
 from nib.intent import Service
 from nib.raft import ClusterStatus
 from nib.rows import packaged_version
@@ -26,6 +27,7 @@ from prewire import processes
 from prewire.processes import Child
 from prewire.settings import load
 from tests.commands import Finished, environment, one_line, run_here
+from tests.disk import fill, free, small_disks
 from tests.places import free_ports, short_directory
 from tests.waiting import until
 
@@ -43,7 +45,14 @@ class Served:
 
     @property
     def remote(self) -> str:
-        return ",".join(f"tcp:127.0.0.1:{self.ports[f'db{n}']}" for n in SERVERS)
+        return ",".join(self.remote_of(number) for number in self.members)
+
+    @property
+    def members(self) -> list[int]:
+        return [number for number in SERVERS if f"db{number}" in self.ports]
+
+    def remote_of(self, number: int) -> str:
+        return f"tcp:127.0.0.1:{self.ports[f'db{number}']}"
 
     def address(self, number: int) -> str:
         return f"tcp:127.0.0.1:{self.ports[f'raft{number}']}"
@@ -262,3 +271,32 @@ def test_trying_it_out_starts_what_dies() -> None:
         assert child.process.returncode == 0
         for number in SERVERS:
             assert not is_answering(ServerFiles(directory / "c" / str(number)).socket)
+
+
+@pytest.mark.root
+def test_a_member_whose_disk_was_full_ends_to_be_started_anew() -> None:
+    """By itself it would stay out of its cluster, also when there is room again."""
+    with short_directory() as directory, small_disks([directory / "1"]):
+        served = Served(directory, free_ports("db1", "raft1"), {})
+        here = served.files(1).directory
+        done(served.db(1, "cluster", "create", served.address(1)))
+        try:
+            served.serve(1)
+            with Nib(served.remote_of(1), "test", write_timeout_s=60) as nib:
+                nib.write(lambda draft: draft.put(WEB)).result(60)
+                fill(here)
+                more = [Service(f"s{n}", f"10.0.1.{n}", 80) for n in range(1, 51)]  # over one page
+                refused = [nib.write(lambda draft, each=each: draft.put(each)) for each in more]
+                ended = served.children[1].process
+                until(ended.poll, lambda code: code is not None, "the server ends")
+                free(here)
+                served.serve(1)
+                for each in refused:
+                    with suppress(NibError):
+                        each.result(60)
+                nib.write(lambda draft: draft.put(replace(WEB, port=82))).result(60)
+                with nib.view() as mirror:
+                    assert mirror.need(Service, "web").port == 82
+        finally:
+            processes.stop(list(served.children.values()))
+        assert "whether its disk is full" in (directory / "1.log").read_text()

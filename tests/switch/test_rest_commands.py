@@ -82,7 +82,7 @@ def test_a_service_that_prefers_containers_of_the_clients_switch(prewire: Comman
     assert prewire.read(*given, "--locality", "prefer")["locality"] == "prefer"
     assert "locality           prefer" in prewire("service", "show", "web")
     assert prewire.read(*given)["switches"] == []
-    assert prewire.read(*given, "--switch", "s1", "--switch", DPID)["switches"] == [DPID]
+    assert prewire.read(*given, "--switch", "br0", "--switch", DPID)["switches"] == [DPID]
     assert f"switches           {DPID}" in prewire("service", "show", "web")
     assert "switches: no switch 's9' has connected" in prewire.refused(*given, "--switch", "s9")
     prewire(*given, "--locality", "prefer")

@@ -1,4 +1,4 @@
-"""A small disk for each server of the database, that can be filled: a tmpfs."""
+"""Small disks that can be filled: a tmpfs each. Needs root."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def small_disks(directories: Sequence[Path]) -> Iterator[None]:
     with ExitStack() as stack:
         for directory in directories:
             directory.mkdir(parents=True)
-            run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "prewire-chaos", str(directory)])
+            run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "prewire-test", str(directory)])
             stack.callback(run, ["umount", "--lazy", str(directory)])
         yield
 
