@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
+from operator import methodcaller
 from pathlib import Path
 
 import httpx
@@ -286,7 +287,7 @@ def test_a_member_whose_disk_was_full_ends_to_be_started_anew() -> None:
                 nib.write(lambda draft: draft.put(WEB)).result(60)
                 fill(here)
                 more = [Service(f"s{n}", f"10.0.1.{n}", 80) for n in range(1, 51)]  # over one page
-                refused = [nib.write(lambda draft, each=each: draft.put(each)) for each in more]
+                refused = [nib.write(methodcaller("put", each)) for each in more]
                 ended = served.children[1].process
                 until(ended.poll, lambda code: code is not None, "the server ends")
                 free(here)
