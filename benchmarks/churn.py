@@ -33,7 +33,7 @@ def measure(rounds: int | None, seconds: int | None) -> Outcome:
     """`rounds` changes of each kind of load; by default what RATE makes in `seconds`."""
     count = rounds or round(RATE * (seconds or SECONDS))
     with running_site() as site:
-        client = Client(site.api_port, token_for(site.settings.api_url, site.settings))
+        client = Client(site.settings.api_port, token_for(site.settings.api_url, site.settings))
         there = Population(client, [host.name for host in site.net.spec.containers])
         site.api.call("POST", "/v1/apply", there.services())
         size = there.size

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.api import Api
+from benchmarks.controlled import Controlled
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.site import api_of, until
 from nib.server import EmbeddedServer
@@ -32,12 +33,10 @@ _READY_SECONDS: Final = 120.0  # as `prewire up` waits
 
 
 @dataclass(frozen=True, slots=True)
-class DpdkSite:
-    """The network, and prewire's REST server and processes."""
+class DpdkSite(Controlled):
+    """The network is on DPDK."""
 
     net: DpdkNetwork
-    api: Api
-    children: list[Child]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from benchmarks import ct_nat
-from benchmarks.site import VIP
+from benchmarks.controlled import VIP
 from benchmarks.switch import Program
 from topologies.spec import HostSpec, NetworkSpec
 

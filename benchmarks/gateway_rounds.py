@@ -17,11 +17,11 @@ from statistics import median
 from typing import Final
 
 from benchmarks import gateway_flows, gateway_paced, wrk
+from benchmarks.controlled import VIP
 from benchmarks.gateway_paced import Offer
 from benchmarks.gateway_site import GatewaySite
 from benchmarks.haproxy import running_haproxy
 from benchmarks.nginx_stream import running_nginx_stream
-from benchmarks.site import VIP
 from benchmarks.switch import Switch
 
 ROUNDS: Final = 6

@@ -15,9 +15,10 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from benchmarks.controlled import VIP
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, Target, quantiles, ratio
-from benchmarks.site import VIP, Site, running_site, until
+from benchmarks.site import Site, running_site, until
 from benchmarks.workers import PORT, Workers, running_workers
 
 ROUNDS: Final = 3

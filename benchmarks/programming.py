@@ -151,7 +151,7 @@ class _Turns:
         """Milliseconds; the processor time of whose change it is adds to the subject's."""
         pids = self._peer.pids
         if name == "prewire":
-            pids = [process.pid for process in self._site.processes]
+            pids = [child.process.pid for child in self._site.children]
             pids.append(int(SWITCH_PID.read_text()))
         before = sum(map(processor_seconds, pids))
         began = time.perf_counter()

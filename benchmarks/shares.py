@@ -7,9 +7,10 @@ import sys
 from collections import Counter
 from typing import Final
 
+from benchmarks.controlled import SERVICE, VIP
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, Target
-from benchmarks.site import SERVICE, VIP, Site, running_site
+from benchmarks.site import Site, running_site
 from topologies.processes import run
 
 ROUNDS: Final = 1

@@ -6,8 +6,6 @@ Owns starting both and removing both, and the few calls that every part makes.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,12 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
 from benchmarks.api import Api
-from benchmarks.counters import processor_seconds
+from benchmarks.controlled import Controlled
 from benchmarks.errors import BenchmarkFailed
 from prewire import settings, up
 from prewire.commands.credentials import token_for
@@ -29,70 +27,20 @@ from prewire.processes import Child, start
 from prewire.settings import Settings
 from topologies.mininet_net import RunningNetwork, running
 from topologies.openvswitch import ensure_running
-from topologies.spec import interface_name, single_switch
+from topologies.spec import single_switch
 
-VIP: Final = "10.0.0.100"
-SERVICE: Final = "/v1/services/web"
 _READY_SECONDS: Final = 30.0
 _LOG_SHOWN: Final = 3000  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """The network, and prewire's REST server, OpenFlow target and processes."""
+class Site(Controlled):
+    """The network, and prewire's REST server, processes, OpenFlow target and settings."""
 
     net: RunningNetwork
-    api: Api
-    api_port: int
-    target: str
     children: list[Child]
+    target: str
     settings: Settings
-
-    @property
-    def processes(self) -> list[subprocess.Popen[bytes]]:
-        """All of prewire's."""
-        return [child.process for child in self.children]
-
-    @property
-    def bridge(self) -> str:
-        """The one switch."""
-        return self.net.spec.switches[0].bridge
-
-    def set_service(self, **fields: Any) -> None:
-        """The service `web` on port 80 of the VIP, applied."""
-        body = {"vip": VIP, "port": 80, **fields}
-        self.api.call("PUT", f"{SERVICE}?wait=applied", body)
-
-    def set_container(self, name: str, port: int | None = None, **fields: Any) -> None:
-        """Register a container by its switch port's iface-id, applied. port: nginx by default."""
-        host = self.net.spec.host(name)
-        body = {"address": host.address, "port": port or host.http_port, "iface_id": name, **fields}
-        self.api.call("PUT", f"{SERVICE}/containers/{name}?wait=applied", body)
-
-    def add_web(self) -> None:
-        """The service, with every container of the network behind it."""
-        self.set_service()
-        for host in self.net.spec.containers:
-            self.set_container(host.name)
-
-    def talk_from(self, source: str, to: str) -> None:
-        """The client host talks to this address from a source address of its own.
-
-        Two ways from one client address and port to one container collide there: until TIME_WAIT
-        is over the container takes the second for an old packet of the first (RFC 7323, PAWS).
-        """
-        device = interface_name(self.net.spec.client.name, 0)
-        for command in (
-            ["ip", "address", "add", f"{source}/32", "dev", device],
-            ["ip", "route", "add", f"{to}/32", "dev", device, "src", source],
-        ):
-            done = self.net.run("client", command)
-            if done.returncode:
-                raise BenchmarkFailed(f"{' '.join(command)}: {done.stderr.strip()}")
-
-    def prewire_seconds(self) -> float:
-        """Processor time that prewire's processes have taken."""
-        return sum(processor_seconds(process.pid) for process in self.processes)
 
     def metrics(self) -> str:
         """The controller's page of metrics."""
@@ -115,22 +63,6 @@ class Site:
             return str(self.api.call("GET", "/v1/status")["leader"]).endswith(ending)
 
         until(leads, "the new controller leads", _READY_SECONDS)
-
-    def pause(self) -> None:
-        """Give prewire no processor time, so that what is measured without it pays none."""
-        for process in self.processes:
-            process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Undo `pause`; harmless without it."""
-        for process in self.processes:
-            process.send_signal(signal.SIGCONT)
-
-    def check_answer(self, url: str, host: str = "client") -> None:
-        """BenchmarkFailed unless a web server answers."""
-        done = self.net.run(host, ["curl", "-sSf", "-m", "5", "-o", "/dev/null", url])
-        if done.returncode:
-            raise BenchmarkFailed(f"no answer from {url}: {done.stderr.strip()}")
 
 
 def api_of(given: Settings) -> Api:
@@ -164,7 +96,7 @@ def running_site(containers: int = 3, stats_seconds: float = 5.0) -> Iterator[Si
             up.running(given, log) as children,
             running(spec, [target]) as net,
         ):
-            site = Site(net, api_of(given), given.api_port, target, children, given)
+            site = Site(net, api_of(given), children, target, given)
             try:
                 _await_ports(site)
                 yield site

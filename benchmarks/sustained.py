@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks import gateway_flows, wrk
+from benchmarks.controlled import VIP
 from benchmarks.counters import TcpCounters, switch_seconds, tcp_counters
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.report import Outcome, Target
-from benchmarks.site import VIP, Site, running_site
+from benchmarks.site import Site, running_site
 from benchmarks.switch import Switch
 
 ROUNDS: Final = 1

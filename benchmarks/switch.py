@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from benchmarks.controlled import VIP
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.site import VIP, until
+from benchmarks.site import until
 from topologies import openvswitch
 from topologies.hosts import Hosts
 from topologies.processes import run

@@ -3,7 +3,7 @@
 A member that could not write its log (its disk was full) is out of its cluster until it is started
 again, also when there is room again: ovsdb-server goes on running and answers nobody. Whoever keeps
 it running (systemd, Kubernetes) sees nothing of that. So `prewire db serve` has this beside it:
-`python -m nib.failing CONTROL PID`, which ends with the server.
+`python -m nib.failing CONTROL PID`, the server's child, which ends with it.
 
 Must not know: who starts it again.
 """
@@ -53,9 +53,11 @@ def watched(control: Path, pace_s: float = PACE_SECONDS) -> Iterator[bool]:
 def main(argv: list[str]) -> int:
     """The command."""
     control, pid = Path(argv[0]), int(argv[1])
-    while not control.exists():  # it has just begun; with it we end
+    while not control.exists() and os.getppid() == pid:  # it has just begun
         time.sleep(PACE_SECONDS / 10)
     for failed in watched(control):
+        if os.getppid() != pid:  # it has ended: its number may be another's by now
+            return 0
         if failed:
             _LOG.error(
                 "the member of %s could not write and is out of its cluster: ending it, to be "
