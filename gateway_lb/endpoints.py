@@ -36,10 +36,10 @@ from openflow.values import (
     FROM_NOWHERE,
     Action,
     Ct,
-    Flow,
     Goto,
     Match,
     Move,
+    Rules,
     SetField,
     match,
     set_field,
@@ -61,9 +61,8 @@ class Placed:
     shared: frozenset[tuple[str, int]] = frozenset()
 
 
-@lru_cache(maxsize=1 << 13)
-def container_flows(service: Service, placed: Placed, zone: int) -> tuple[Flow, ...]:
-    """A container's own flows; kept, because a change to one container recompiles its service."""
+def container_rules(service: Service, placed: Placed, zone: int) -> Rules:
+    """What leads to one of a service's containers, in one switch. zone: its conntrack zone."""
     by_protocol: dict[str, list[Front]] = {}
     for front in fronts_of(service, placed.container):
         by_protocol.setdefault(front.protocol, []).append(front)
@@ -75,7 +74,7 @@ def container_flows(service: Service, placed: Placed, zone: int) -> tuple[Flow, 
         if service.mode == "stateful":
             rows += _recalled(fronts, placed, chosen, zone)
     origin = f"container {service.name}/{placed.container.id}"
-    return flows_of(Kind.CONTAINER, placed.container.number, origin, rows)
+    return Rules(flows_of(Kind.CONTAINER, placed.container.number, origin, rows))
 
 
 def _remember(service: Service, protocol: str, zone: int) -> tuple[Action, ...]:

@@ -15,13 +15,13 @@ Must not know: how slots are dealt, how flows are sent, where anything is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
 from gateway_lb import neighbours, replies
-from gateway_lb.endpoints import Placed, container_flows, hidden_from_hash, restored
-from nib.intent import Service
+from gateway_lb.endpoints import hidden_from_hash, restored
+from nib.intent import Container, Service
 from openflow import tables
 from openflow.cookies import GROUP_IDS, METER_IDS, Kind
 from openflow.families import FAMILIES, PROTOCOLS, Family, family_of
@@ -68,24 +68,22 @@ def base_rules() -> Rules:
 
 
 def service_rules(
-    service: Service, containers: Sequence[Placed], slots: Sequence[int], zone: int
+    service: Service, slots: Sequence[int], zone: int, *, admitted: bool = False
 ) -> Rules:
-    """All a service needs in one switch.
+    """From a service's VIP to a choice of one of its containers, in one switch.
 
-    containers: those that may still have connections, ready and draining; slots: container numbers
-    by slot (gateway_lb.slots); zone: the switch's conntrack zone.
+    slots: container numbers by slot (gateway_lb.slots); zone: the switch's conntrack zone;
+    admitted: whether the controller admits its new connections one by one (`is_capped`).
     """
-    flows = [*_service_flows(service, zone, admitted=is_capped(service, containers))]
+    flows = _service_flows(service, zone, admitted=admitted)
     if not slots:
         flows += _no_container(service)
-    for placed in containers:
-        flows += container_flows(service, placed, zone)
-    return Rules(tuple(flows), (service_group(service, slots),))
+    return Rules(flows, (service_group(service, slots),))
 
 
-def is_capped(service: Service, containers: Sequence[Placed]) -> bool:
-    """Whether the controller admits the service's new connections one by one."""
-    caps = (placed.container.max_connections for placed in containers)
+def is_capped(service: Service, containers: Iterable[Container]) -> bool:
+    """Whether a service of these containers, or one of them, may have so many connections only."""
+    caps = (container.max_connections for container in containers)
     return service.max_connections is not None or any(cap is not None for cap in caps)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Final
 
 from gateway_lb.neighbours import VIP_MAC, host_answer
@@ -169,9 +169,8 @@ def host_rules(address: str, fronts: Sequence[Front], mac: str, zone: int) -> Ru
     return Rules(tuple(flows))
 
 
-@lru_cache(maxsize=1 << 13)
 def _alone(front: Front, zone: int) -> tuple[Flow, ...]:
-    """Replies of a port behind one port of one VIP; kept, because addresses are shared."""
+    """Replies of a port behind one port of one VIP."""
     to_vip = match(**front.from_target, **{front.family.dst: front.service.vip})
     rows = [Row(tables.CONNTRACK, 80, match(**front.from_target), as_vip(front, zone))]
     if front.service.mode == "stateless":

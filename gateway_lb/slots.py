@@ -50,7 +50,10 @@ def slot_table(
         for slot, number in enumerate(held)
     ]
     bound = Counter(number for number, is_fixed in zip(held, fixed, strict=True) if is_fixed)
-    quota = _quotas(Counter(held), bound, shares, len(held))
+    counts = Counter(held)
+    quota = _quotas(counts, bound, shares, len(held))
+    if counts == quota:
+        return held
     return _filled(_kept(held, fixed, quota), quota)
 
 

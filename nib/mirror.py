@@ -115,6 +115,30 @@ _INDEXES_OF: Mapping[
 }
 
 
+# What an index has at a value: one record, or several by key. There are many, and most have one.
+Listed: TypeAlias = Record | dict[Key, Record]
+
+
+def _list(index: dict[Hashable, Listed], value: Hashable, key: Key, record: Record) -> None:
+    listed = index.get(value)
+    if isinstance(listed, dict):
+        listed[key] = record
+    elif listed is None or listed.key == key:
+        index[value] = record
+    else:
+        index[value] = {listed.key: listed, key: record}
+
+
+def _strike(index: dict[Hashable, Listed], value: Hashable, key: Key) -> None:
+    listed = index[value]
+    if not isinstance(listed, dict):
+        del index[value]
+        return
+    del listed[key]
+    if len(listed) == 1:
+        (index[value],) = listed.values()
+
+
 class Store:
     """The dictionaries behind a mirror; `Lookups` reads them, `replace` alone changes them."""
 
@@ -124,7 +148,7 @@ class Store:
         self.versions: dict[type[Any], int] = dict.fromkeys(RECORD_CLASSES, 0)
         self.derived: dict[Callable[..., Any], tuple[tuple[int, ...], Any]] = {}
         self.records: dict[type[Any], dict[Key, Record]] = {k: {} for k in RECORD_CLASSES}
-        self.indexes: dict[str, dict[Hashable, dict[Key, Record]]] = {n: {} for n in _INDEXES}
+        self.indexes: dict[str, dict[Hashable, Listed]] = {n: {} for n in _INDEXES}
 
     def replace(self, kind: type[Record], key: Key, new: Record | None) -> None:
         """Put `new` (None = nothing) in the place of whatever is at `key`."""
@@ -138,13 +162,10 @@ class Store:
             after = () if new is None else values(new)
             for value in () if old is None else values(old):
                 if value not in after:
-                    listed = index[value]
-                    del listed[key]
-                    if not listed:
-                        del index[value]
+                    _strike(index, value, key)
             if new is not None:
                 for value in after:
-                    index.setdefault(value, {})[key] = new
+                    _list(index, value, key, new)
 
 
 class Lookups:
@@ -295,13 +316,15 @@ class Lookups:
 
     def _listed(self, kind: type[R], index: str, value: Hashable) -> tuple[R, ...]:  # noqa: ARG002
         found = self._store.indexes[index].get(value)
-        return () if found is None else cast("tuple[R, ...]", tuple(found.values()))
+        if isinstance(found, dict):
+            return cast("tuple[R, ...]", tuple(found.values()))
+        return () if found is None else (cast(R, found),)
 
     def _one(self, kind: type[R], index: str, value: Hashable) -> R | None:  # noqa: ARG002
         found = self._store.indexes[index].get(value)
-        if found is None:
-            return None
-        return cast(R, found[min(found)] if len(found) > 1 else next(iter(found.values())))
+        if isinstance(found, dict):
+            return cast(R, found[min(found)])
+        return cast("R | None", found)
 
 
 class Mirror(Lookups):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from gateway_lb import neighbours, pipeline, replies
-from gateway_lb.endpoints import Placed
+from gateway_lb.endpoints import Placed, container_rules
 from gateway_lb.health import health_iface
 from gateway_lb.replies import Front
 from nib.intent import Container, Service
@@ -125,11 +125,17 @@ def _service_rules(name: str, view: Lookups, switch: Switch) -> Rules:
     service = view.get(Service, name)
     if service is None or not service.enters(switch.dpid):
         return Rules()
-    placed = [
-        Placed(container, _shared(container, view))
-        for container in sorted(view.containers_of(name), key=lambda container: container.number)
-    ]
-    return pipeline.service_rules(service, placed, _slots(service, view, switch), switch.ct_zone)
+    admitted = pipeline.is_capped(service, view.containers_of(name))
+    slots = _slots(service, view, switch)
+    return pipeline.service_rules(service, slots, switch.ct_zone, admitted=admitted)
+
+
+def _container_rules(name: str, view: Lookups, switch: Switch) -> Rules:
+    container = view.get(Container, tuple(name.split("/")))
+    service = None if container is None else view.get(Service, container.service)
+    if container is None or service is None or not service.enters(switch.dpid):
+        return Rules()
+    return container_rules(service, Placed(container, _shared(container, view)), switch.ct_zone)
 
 
 def _slots(service: Service, view: Lookups, switch: Switch) -> tuple[int, ...]:
@@ -199,6 +205,7 @@ _COMPILED: Final[Mapping[str, Callable[[str, Lookups, Switch], Rules]]] = {
     "vip": _vip_rules,
     "host": _host_rules,
     "service": _service_rules,
+    "container": _container_rules,
     "classes": _class_rules,
     "member": _member_rules,
     "policy": _policy_rules,

@@ -16,8 +16,9 @@ Must not know: switches' connections, what is installed, when ticks are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from typing import Final, TypeAlias, cast
 
 from nib.intent import Container, Service
@@ -41,6 +42,10 @@ from ryu_apps.units import Unit, all_units, services_on, touched_units
 Slots: TypeAlias = SlotTable | LocalSlots
 
 _NOTHING: Final = Rules()
+
+# What no rule has of a container, and what slots are not dealt by.
+_RENEWED: Final = {"generation", "lease_until_ms"}
+_ADDRESSED: Final = _RENEWED | {"address", "mac", "port"}
 
 
 class Incremental:
@@ -68,7 +73,7 @@ class Incremental:
             if self._is_known(change):
                 continue
             self.view.apply(change)
-            if _is_renewal(change):
+            if _is_same(change, _RULED):  # its lease was renewed
                 continue
             touched |= touched_units(change, self.view)
             services |= self._services(change)
@@ -172,7 +177,9 @@ class Incremental:
         match change.record:
             case Service(name=name):
                 return {name}
-            case Container(service=name) | SlotTable(service=name) | LocalSlots(service=name):
+            case Container(service=name):
+                return set() if _is_same(change, _WEIGHED) else {name}
+            case SlotTable(service=name) | LocalSlots(service=name):
                 return {name}
             case Switch() if change.old is None or change.new is None:
                 every = self.view.all(Service)
@@ -257,11 +264,15 @@ def _open(record: object) -> int | None:
     return record.open if isinstance(record, Connections) else None
 
 
-def _is_renewal(change: RowChange) -> bool:
-    """Whether a container's lease was renewed and nothing else changed: no rule has it."""
+def _all_but(names: Collection[str]) -> Callable[[Container], object]:
+    return attrgetter(*(each.name for each in fields(Container) if each.name not in names))
+
+
+_RULED: Final = _all_but(_RENEWED)
+_WEIGHED: Final = _all_but(_ADDRESSED)
+
+
+def _is_same(change: RowChange, part: Callable[[Container], object]) -> bool:
+    """Whether a container's row changed, but not this part of it."""
     old, new = change.old, change.new
-    return (
-        isinstance(old, Container)
-        and isinstance(new, Container)
-        and replace(old, lease_until_ms=new.lease_until_ms, generation=new.generation) == new
-    )
+    return isinstance(old, Container) and isinstance(new, Container) and part(old) == part(new)

@@ -30,6 +30,7 @@ class Unit(NamedTuple):
         "vip",
         "host",
         "service",
+        "container",
         "classes",
         "member",
         "policy",
@@ -43,13 +44,19 @@ ROUTES: Final = Unit("routes")
 CLASSES: Final = Unit("classes")
 
 
+def container_unit(container: Container) -> Unit:
+    """The unit of what leads to one container of a service."""
+    return Unit("container", f"{container.service}/{container.id}")
+
+
 def all_units(view: Lookups) -> set[Unit]:
     """Every unit that the database's intent has rules for."""
     units = {BASE, PORTS, ROUTES}
     units.update(Unit("station", mac) for mac in all_stations(view))
     for service in view.all(Service):
         units |= {Unit("service", service.name), Unit("vip", service.vip)}
-    units.update(Unit("host", container.address) for container in view.all(Container))
+    for container in view.all(Container):
+        units |= {container_unit(container), Unit("host", container.address)}
     for policy in view.all(Policy):
         units |= {CLASSES, Unit("policy", policy.name), *_members(policy, view)}
     return units
@@ -99,11 +106,14 @@ def _units_of(record: Record, view: Lookups) -> Iterator[Unit]:
             yield Unit("vip", record.vip)
             yield from _stations_at(record.vip, view)
             for container in view.containers_of(record.name):
+                yield container_unit(container)
                 yield from _units_sharing(container, record, view)
             for policy in view.policies_of(record.name):
                 yield from (Unit("policy", policy.name), *_members(policy, view))
         case Container():
-            yield Unit("service", record.service)
+            yield container_unit(record)
+            if record.max_connections is not None:
+                yield Unit("service", record.service)
             if view.count(Policy):
                 yield Unit("member", record.address)
             yield Unit("station", record.mac)
@@ -155,7 +165,7 @@ def _stations_at(address: str, view: Lookups) -> Iterator[Unit]:
 
 
 def _units_sharing(container: Container, service: Service | None, view: Lookups) -> Iterator[Unit]:
-    """A container's address, and the services that have one of its ports there too.
+    """A container's address, and the containers that have one of its ports there too.
 
     service: its service. Where one is not there, gone or not heard of yet, it may share anything.
     """
@@ -163,7 +173,7 @@ def _units_sharing(container: Container, service: Service | None, view: Lookups)
     for other in view.containers_at(container.address):
         beside = view.get(Service, other.service)
         if _may_share(_ports(container, service), _ports(other, beside)):
-            yield Unit("service", other.service)
+            yield container_unit(other)
 
 
 def _ports(container: Container, service: Service | None) -> set[tuple[str, int]] | None:

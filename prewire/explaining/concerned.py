@@ -29,7 +29,7 @@ from openflow.fields import (
 )
 from openflow.packet import Packet
 from openflow.values import Flow
-from ryu_apps.units import BASE, CLASSES, PORTS, ROUTES, Unit, all_units
+from ryu_apps.units import BASE, CLASSES, PORTS, ROUTES, Unit, all_units, container_unit
 
 # Fields of flows whose values are numbers of services or containers.
 _NUMBERED: Final = {each.field for each in (ENDPOINT, CT_MARK, SOURCE_SERVICE, TARGET_SERVICE)}
@@ -57,6 +57,7 @@ def _units(named: set[str], services: Iterable[str], view: Lookups) -> set[Unit]
     addresses = named | {each.address for each in containers}
     macs = {each.mac for address in addresses for each in _stations_at(address, view)}
     units = {Unit("service", service.name) for service in met}
+    units |= {container_unit(each) for each in containers}
     units |= {Unit("vip", address) for address in named | {service.vip for service in met}}
     units |= {Unit("host", address) for address in addresses}
     units |= {Unit("station", mac) for mac in named | macs}

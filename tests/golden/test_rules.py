@@ -11,16 +11,16 @@ import pytest
 from gateway_lb.health import health_iface
 from gateway_lb.intent import put_container, put_service
 from nib.intent import Container, Service
-from nib.mirror import RowChange
+from nib.mirror import Mirror, RowChange
 from nib.policy import Ejection, ExtraPort
 from nib.qos import Policy, PolicyConnections, PolicyShare
 from nib.records import Record
 from nib.topology import Host, Link, Port, Switch
 from openflow.text import actions_text, rules_text
-from openflow.values import Group, Rules
+from openflow.values import Group, Rules, merged
 from ryu_apps.compile import unit_rules
 from ryu_apps.dealing import next_slots
-from ryu_apps.units import BASE, CLASSES, PORTS, ROUTES, Unit
+from ryu_apps.units import BASE, CLASSES, PORTS, ROUTES, Unit, container_unit
 from tests.nib_strategies import (
     HERE,
     THERE,
@@ -165,7 +165,7 @@ def test_rules(feature: str, golden: Callable[[str, str], None]) -> None:
     view = database.mirror
     for service in view.all(Service):
         view.apply(RowChange(None, next_slots(service.name, view, 0)))
-    golden(feature, shown(unit_rules(unit, view, view.need(Switch, HERE))))
+    golden(feature, shown(of_unit(unit, view)))
 
 
 @pytest.mark.parametrize("feature", ROWS)
@@ -176,7 +176,16 @@ def test_rules_of_rows(feature: str, golden: Callable[[str, str], None]) -> None
         view.apply(RowChange(None, row))
     for service in view.all(Service):
         view.apply(RowChange(None, next_slots(service.name, view, 0)))
-    golden(feature, shown(unit_rules(unit, view, view.need(Switch, HERE))))
+    golden(feature, shown(of_unit(unit, view)))
+
+
+def of_unit(unit: Unit, view: Mirror) -> Rules:
+    """A unit's rules; a service's with those of its containers."""
+    units = [unit]
+    if unit.kind == "service":
+        numbered = sorted(view.containers_of(unit.name), key=lambda each: each.number)
+        units += map(container_unit, numbered)
+    return merged(unit_rules(each, view, view.need(Switch, HERE)) for each in units)
 
 
 def shown(rules: Rules) -> str:

@@ -58,6 +58,7 @@ from ryu_apps import forwarding
 from ryu_apps.routing import Hops
 from tests.needs import need_ovs
 from tests.ovs import PrivateOvs
+from tests.service_rules import whole_service
 from tests.switch.random_pipelines import PORTS, Maker
 from tests.switch.tracing import (
     UNSHOWN,
@@ -256,8 +257,8 @@ def prewire_rules() -> Rules:
             station(dns[0], forwarding.StationAway(AWAY, 1)),
             pipeline.base_rules(),
             neighbours.vip_rules(VIP, (9, "02:00:00:00:00:09")),
-            pipeline.service_rules(WEB, web, slots, ZONE),
-            pipeline.service_rules(DNS, dns, [3] * SLOTS, ZONE),
+            whole_service(WEB, web, slots, ZONE),
+            whole_service(DNS, dns, [3] * SLOTS, ZONE),
             *(host(WEB, each) for each in web),
             *(host(DNS, each) for each in dns),
         )

@@ -9,7 +9,7 @@ import pytest
 
 from gateway_lb.endpoints import Placed
 from gateway_lb.neighbours import vip_rules
-from gateway_lb.pipeline import EMPTY_METER, base_rules, group_id, service_rules
+from gateway_lb.pipeline import EMPTY_METER, base_rules, group_id
 from gateway_lb.replies import fronts_of, host_rules, origin_zone
 from nib.fields import MAX_NUMBER
 from nib.intent import Container, Service
@@ -28,6 +28,7 @@ from openflow.values import (
     Rules,
     merged,
 )
+from tests.service_rules import whole_service
 
 WEB = Service("web", "10.0.0.100", 80, number=1)
 C1 = Container("web", "c1", "10.0.1.1", 8080, "02:00:00:00:00:11", iface_id="pod-1", number=2)
@@ -57,7 +58,7 @@ def everything(service: Service, zone: int = 7, slots: tuple[int, ...] = (2, 3) 
         base_rules(),
         vip_rules(service.vip, (9, "02:00:00:00:00:99")),
         host_rules(here.address, fronts_of(service, here), here.mac, zone),
-        service_rules(service, [Placed(here, shared), Placed(there)], slots, zone),
+        whole_service(service, [Placed(here, shared), Placed(there)], slots, zone),
     ]
     return merged(parts)
 
@@ -136,7 +137,7 @@ def test_flows_and_a_group_grow_with_containers_as_agreed() -> None:
     """Two flows and a group a service; a container has two, and one more where it is placed."""
     for count in (0, 1, 5):
         placed = [Placed(replace(C1, id=f"c{n}", number=n + 2, port=n + 1)) for n in range(count)]
-        rules = service_rules(WEB, placed, (2,) * 256 if count else (), 1)
+        rules = whole_service(WEB, placed, (2,) * 256 if count else (), 1)
         nobody = 0 if count else 1
         assert (len(rules.flows), len(rules.groups)) == (2 + nobody + 3 * count, 1)
         (address,) = {each.container.address for each in placed} or {C1.address}
@@ -148,7 +149,7 @@ def test_containers_of_two_services_at_one_address_do_not_meet() -> None:
     other = replace(WEB, name="api", port=81, number=5)
     twin = replace(C1, service="api", number=6, port=9090)
     rules = merged(
-        [service_rules(WEB, [Placed(C1)], (), 1), service_rules(other, [Placed(twin)], (), 1)]
+        [whole_service(WEB, [Placed(C1)], (), 1), whole_service(other, [Placed(twin)], (), 1)]
     )
     assert len({flow.key for flow in rules.flows}) == len(rules.flows)
 
@@ -157,11 +158,11 @@ def test_containers_of_two_services_at_one_address_do_not_meet() -> None:
 def test_every_number_fits_group_ids_and_cookies(number: int) -> None:
     service = replace(WEB, number=number)
     assert group_id(service) in GROUP_IDS
-    read = cookies.read(service_rules(service, [], (), 1).flows[0].cookie)
+    read = cookies.read(whole_service(service, [], (), 1).flows[0].cookie)
     assert read == cookies.Cookie(Kind.SERVICE, number)
 
 
 def test_a_container_is_forwarded_to_wherever_it_is() -> None:
-    flows = service_rules(WEB, [Placed(C1), Placed(C2)], (), 1).flows
+    flows = whole_service(WEB, [Placed(C1), Placed(C2)], (), 1).flows
     endpoints = [flow for flow in flows if flow.table == tables.ENDPOINT.number]
     assert {flow.actions[-1] for flow in endpoints} == {Goto(tables.DESTINATION.number)}

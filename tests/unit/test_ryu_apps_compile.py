@@ -48,6 +48,7 @@ def test_units_are_what_all_switches_have_and_stations_vips_addresses_services()
         Unit("vip", WEB.vip),
         Unit("service", "web"),
         Unit("service", "api"),
+        Unit("container", "web/c1"),
         Unit("host", C1.address),
     }
 
@@ -55,7 +56,16 @@ def test_units_are_what_all_switches_have_and_stations_vips_addresses_services()
 @pytest.mark.parametrize(
     ("old", "new", "touched"),
     [
-        (None, WEB, {Unit("service", "web"), Unit("vip", WEB.vip), Unit("host", C1.address)}),
+        (
+            None,
+            WEB,
+            {
+                Unit("service", "web"),
+                Unit("vip", WEB.vip),
+                Unit("container", "web/c1"),
+                Unit("host", C1.address),
+            },
+        ),
         (
             WEB,
             replace(WEB, vip="10.0.0.9"),
@@ -63,6 +73,7 @@ def test_units_are_what_all_switches_have_and_stations_vips_addresses_services()
                 Unit("service", "web"),
                 Unit("vip", WEB.vip),
                 Unit("vip", "10.0.0.9"),
+                Unit("container", "web/c1"),
                 Unit("host", C1.address),
             },
         ),
@@ -70,10 +81,20 @@ def test_units_are_what_all_switches_have_and_stations_vips_addresses_services()
             C1,
             replace(C1, address="10.0.1.9"),
             {
-                Unit("service", "web"),
+                Unit("container", "web/c1"),
                 HERE_OF_C1,
                 Unit("host", C1.address),
                 Unit("host", "10.0.1.9"),
+            },
+        ),
+        (
+            None,
+            replace(C2, max_connections=9),
+            {
+                Unit("service", "web"),
+                Unit("container", "web/c2"),
+                Unit("station", C2.mac),
+                Unit("host", C2.address),
             },
         ),
         (None, SlotTable("web", (3,)), {Unit("service", "web")}),
@@ -115,11 +136,11 @@ def test_who_shares_an_address_is_compiled_together() -> None:
     view = view_of(WEB, API, C1, twin)
     assert touched_units(RowChange(None, twin), view) == {
         HERE_OF_C1,
-        Unit("service", "web"),
-        Unit("service", "api"),
+        Unit("container", "web/c1"),
+        Unit("container", "api/c1"),
         Unit("host", C1.address),
     }
-    assert Unit("service", "web") in touched_units(RowChange(API, replace(API, port=82)), view)
+    assert Unit("container", "web/c1") in touched_units(RowChange(API, replace(API, port=82)), view)
 
 
 def test_a_port_that_two_services_share_needs_a_second_look() -> None:
@@ -149,7 +170,8 @@ def test_a_station_that_spoke_with_an_address_of_ours_is_compiled_with_it() -> N
 
 
 def test_a_unit_whose_object_is_gone_has_no_rules() -> None:
-    for unit in (Unit("service", "web"), Unit("vip", WEB.vip), Unit("host", C1.address)):
+    gone = (Unit("service", "web"), Unit("container", "web/c1"))
+    for unit in (*gone, Unit("vip", WEB.vip), Unit("host", C1.address)):
         assert unit_rules(unit, view_of(), HERE_ROW) == Rules()
 
 
@@ -160,7 +182,8 @@ def test_a_vip_lives_as_long_as_one_of_its_services() -> None:
 def test_only_switches_that_clients_enter_by_hold_a_service() -> None:
     view = view_of(replace(WEB, switches=(HERE,)), C1, *PLACES, SlotTable("web", (3,) * 64))
     there = Switch(THERE, 2, "s2")
-    for unit, elsewhere in ((Unit("service", "web"), 0), (Unit("host", C1.address), 1)):
+    held = {Unit("service", "web"): 0, Unit("container", "web/c1"): 0, Unit("host", C1.address): 1}
+    for unit, elsewhere in held.items():
         assert len(unit_rules(unit, view, HERE_ROW).flows) > 1
         assert len(unit_rules(unit, view, there).flows) == elsewhere, "an address is resolved"
     vip = Unit("vip", WEB.vip)

@@ -9,7 +9,7 @@ import pytest
 
 from gateway_lb.endpoints import Placed
 from gateway_lb.neighbours import vip_rules
-from gateway_lb.pipeline import base_rules, service_rules
+from gateway_lb.pipeline import base_rules
 from gateway_lb.replies import fronts_of, host_rules
 from nib.intent import Container, Service
 from nib.policy import Ejection, ExtraPort
@@ -19,6 +19,7 @@ from openflow.values import Flow, Rules, merged
 from ryu_apps import forwarding
 from ryu_apps.counters import Series, series_of
 from ryu_apps.totals import Totals
+from tests.service_rules import whole_service
 
 WEB = Service("web", "10.0.0.100", 80, number=1)
 OTHER = Service("other", "10.0.0.101", 80, number=3)
@@ -100,7 +101,7 @@ def flags_of(flow: Flow) -> int:
 
 def service_and_host(service: Service) -> Counter[Series | None]:
     fronts = fronts_of(service, C1)
-    rules = service_rules(service, [Placed(C1)], (2,) * 64, 1)
+    rules = whole_service(service, [Placed(C1)], (2,) * 64, 1)
     return series_in(merged((rules, host_rules(C1.address, fronts, C1.mac, 1))))
 
 
@@ -135,7 +136,7 @@ def test_every_port_of_a_service_counts() -> None:
 
 def test_replies_of_a_port_that_is_shared_are_counted_where_their_service_is_known() -> None:
     shared = Placed(C1, frozenset({("tcp", 8080)}))
-    rules = service_rules(WEB, [shared], (2,) * 64, 1)
+    rules = whole_service(WEB, [shared], (2,) * 64, 1)
     assert series_in(rules)[Series(Kind.CONTAINER, 2, "from")] == 1
     fronts = [front for service in (WEB, OTHER) for front in fronts_of(service, C1)]
     host = host_rules(C1.address, fronts, C1.mac, 1)

@@ -6,13 +6,13 @@ from dataclasses import replace
 from itertools import chain
 
 from gateway_lb.endpoints import Placed
-from gateway_lb.pipeline import service_rules
 from gateway_lb.replies import fronts_of, host_rules
 from nib.intent import Container, Service
 from openflow import tables
 from openflow.values import Bucket, Flow, Group, Meter, Output, Rules, match, merged
 from ryu_apps.diff import Changes, desired_of, diff
 from ryu_apps.order import ORDER, order
+from tests.service_rules import whole_service
 from tests.switch_model import copy_of
 
 WEB = Service("web", "10.0.0.100", 80, number=1)
@@ -24,7 +24,7 @@ def web(*containers: Container, slots: tuple[int, ...]) -> Rules:
     """The service and the addresses of its containers, but for their resolution."""
     placed = [Placed(container) for container in containers]
     hosts = [host_rules(c.address, fronts_of(WEB, c), c.mac, 1).flows[1:] for c in containers]
-    rules = service_rules(WEB, placed, slots, 1)
+    rules = whole_service(WEB, placed, slots, 1)
     return merged([rules, *(Rules(flows) for flows in hosts)])
 
 
