@@ -19,40 +19,35 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import (
-    allocation,
+from benchmarks.balancing import gateway, gateway_dpdk, inflight, reports, shares, sustained
+from benchmarks.control import (
     apply_latency,
-    bandwidth_forecast,
     churn,
     cold,
-    dependencies,
-    forecast,
-    gateway,
-    gateway_dpdk,
-    inflight,
-    long_tail,
-    many_switches,
-    meters,
-    page,
-    predictor_cost,
     programming,
-    qos_guarantee,
-    qos_limits,
-    replay_bursty,
-    replay_busy,
-    reports,
     restart,
     scale,
-    shares,
-    surface,
-    surges,
-    sustained,
+    slopes,
+    switches,
 )
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.machine import described, stolen_seconds
-from benchmarks.pages import markdown, side_by_side
-from benchmarks.pictures import draw
-from benchmarks.report import Outcome
+from benchmarks.prediction import (
+    bandwidth_forecast,
+    dependencies,
+    forecast,
+    long_tail,
+    predictor_cost,
+    replay_bursty,
+    replay_busy,
+    shards,
+    surges,
+)
+from benchmarks.qos import allocation, guarantee, limits, meters
+from benchmarks.results.machine import described, stolen_seconds
+from benchmarks.results.pages import markdown, side_by_side
+from benchmarks.results.pictures import draw
+from benchmarks.results.report import Outcome
+from benchmarks.surface import page, rest
 from nib.errors import NibError
 from prewire.errors import CommandFailed
 from topologies.errors import NetworkError
@@ -61,8 +56,9 @@ PARTS: Final[dict[str, Callable[[int | None, int | None], Outcome]]] = {
     "programming": programming.measure,
     "cold": cold.measure,
     "churn": churn.measure,
-    "switches": many_switches.measure,
+    "switches": switches.measure,
     "scale": scale.measure,
+    "slopes": slopes.measure,
     "gateway": gateway.measure,
     "gateway-dpdk": gateway_dpdk.measure,
     "sustained": sustained.measure,
@@ -73,9 +69,9 @@ PARTS: Final[dict[str, Callable[[int | None, int | None], Outcome]]] = {
     "restart": restart.measure,
     "meters": meters.measure,
     "allocation": allocation.measure,
-    "limits": qos_limits.measure,
-    "guarantee": qos_guarantee.measure,
-    "guarantee-dpdk": qos_guarantee.measure_dpdk,
+    "limits": limits.measure,
+    "guarantee": guarantee.measure,
+    "guarantee-dpdk": guarantee.measure_dpdk,
     "forecast": forecast.measure,
     "dependencies": dependencies.measure,
     "long-tail": long_tail.measure,
@@ -83,10 +79,11 @@ PARTS: Final[dict[str, Callable[[int | None, int | None], Outcome]]] = {
     "replay-bursty": replay_bursty.measure,
     "replay-busy": replay_busy.measure,
     "predictor-cost": predictor_cost.measure,
+    "shards": shards.measure,
     "surges": surges.measure,
     "page": page.measure,
-    "watchers": surface.measure_watchers,
-    "registration": surface.measure_registration,
+    "watchers": rest.measure_watchers,
+    "registration": rest.measure_registration,
 }
 _EXPECTED: Final = (
     BenchmarkFailed,

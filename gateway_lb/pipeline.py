@@ -101,7 +101,7 @@ def service_group(service: Service, slots: Sequence[int]) -> Group:
     return Group(group_id(service), "select", buckets, origin=f"service {service.name}")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 8)
 def _bucket(number: int) -> Bucket:
     """A choice of a container; kept, because a table repeats it up to 256 times."""
     return Bucket((SetField(ENDPOINT, number), Resubmit(tables.REMEMBER.number)))

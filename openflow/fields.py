@@ -53,7 +53,7 @@ def _read_int(text: str) -> int:
 
 
 # An address stands in several flows of its object: it is read once for them.
-_kept: Final = lru_cache(maxsize=1 << 12)
+_kept: Final = lru_cache(maxsize=1 << 10)
 
 
 # Bits of ct_state as Open vSwitch numbers them (ovs-fields(7), "ct_state").

@@ -78,7 +78,7 @@ def match(**fields: int | str | tuple[int, int]) -> Match:
     return Match(tuple([_entry(name, fields[name]) for name in sorted(fields)]))
 
 
-@lru_cache(maxsize=1 << 14)  # the fields of one object's flows recur in them, and are shared
+@lru_cache(maxsize=1 << 11)  # the fields of one object's flows recur in them, and are shared
 def _entry(name: str, given: int | str | tuple[int, int]) -> FieldMatch:
     declared = FIELDS[name]
     if name.startswith("xxreg"):
@@ -124,7 +124,7 @@ class SetField:
             raise ValueError(f"{self.value} does not fit {self.target.field}{self.target.bounds}")
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 11)
 def set_field(name: str, given: int | str) -> SetField:
     """Write a whole field; the value is an int or a text in the field's own form."""
     value = FIELDS[name].form.read(given) if isinstance(given, str) else given

@@ -9,9 +9,10 @@ Must not know: OVSDB connections, OpenFlow.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from uuid import UUID
 
 from nib.errors import FieldError
 from nib.fields import check_text, check_unicast_mac
@@ -65,14 +66,17 @@ class Attached:
         return (places for places in found.values() if len(places) > 1)
 
 
-def attachments_of(bridges: Iterable[Any]) -> dict[Place, Attachment]:
+def attachments_of(
+    bridges: Iterable[Any], known: Mapping[UUID, Sequence[str]] | None = None
+) -> dict[Place, Attachment]:
     """Attachments by port, from the Bridge rows of a switch's own database.
 
-    Ids and MAC addresses that cannot be such are taken as not said.
+    Ids and MAC addresses that cannot be such are taken as not said. known: datapath ids by row,
+    instead of what the rows say.
     """
     found = {}
     for bridge in bridges:
-        for dpid in bridge.datapath_id:
+        for dpid in bridge.datapath_id if known is None else known[bridge.uuid]:
             for port in bridge.ports:
                 for interface in port.interfaces:
                     attachment = _attachment(interface.external_ids)

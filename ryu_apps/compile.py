@@ -131,7 +131,8 @@ def _service_rules(name: str, view: Lookups, switch: Switch) -> Rules:
 
 
 def _container_rules(name: str, view: Lookups, switch: Switch) -> Rules:
-    container = view.get(Container, tuple(name.split("/")))
+    service_name, container_id = name.split("/")
+    container = view.get(Container, (service_name, container_id))
     service = None if container is None else view.get(Service, container.service)
     if container is None or service is None or not service.enters(switch.dpid):
         return Rules()

@@ -62,7 +62,7 @@ class Candidate:
         self._may_at_once = False  # the lock came free, and nobody has shown life since
         self._again = False  # claim anew: we led, and only a switch knows a later epoch
         self._heard = self._ticked = self._beaten = now
-        self._gave_way = self._reclaimed = now - LEASE_SECONDS
+        self._gave_way = self._reclaimed = self._returned = now - LEASE_SECONDS
         self._was_connected = False
 
     @property
@@ -76,9 +76,13 @@ class Candidate:
         if standing.connected and not before.connected:
             self._heard = now
             self._may_at_once = not self._was_connected
+            if self._was_connected:
+                self._returned = now
             self._was_connected = True
         elif standing.locked and not before.locked:
-            self._may_at_once = now - self._gave_way >= LEASE_SECONDS
+            # Soon after a reconnection it tells nothing: everybody asks another server for it anew.
+            told_s = now - max(self._gave_way, self._returned)
+            self._may_at_once = told_s >= LEASE_SECONDS
         return self._next(now)
 
     def sees(self, row: Leader | None, now: float) -> list[Step]:

@@ -92,7 +92,7 @@ def buckets_of(raw: bytes, kind: GroupKind) -> tuple[Bucket, ...]:
     return tuple(buckets)
 
 
-@lru_cache(KEPT)
+@lru_cache(1 << 8)  # a table repeats a bucket up to 256 times
 def _bucket(raw: bytes, kind: GroupKind) -> Bucket:
     length, weight, watch_port, _ = _BUCKET.unpack_from(raw)
     if length != len(raw):

@@ -131,7 +131,7 @@ def _set_field(name: str) -> tuple[bytes, int, bytes]:
     return start, form.size, padding
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 11)
 def _kept_action(action: Action) -> bytes:
     message = action_of(action)
     encoded = bytearray()

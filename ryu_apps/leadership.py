@@ -16,7 +16,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from nib.errors import NibUnavailable
+from nib.draft import Draft
+from nib.errors import Conflict, NibUnavailable
 from nib.leadership import Standing, beat, claim
 from nib.records import Leader
 from nib.watch import Batch
@@ -46,6 +47,7 @@ class Leadership:
         self._candidate = Candidate(name, time.monotonic())
         self._callbacks: list[Callback] = []
         self._beating = False
+        self._losses = 0  # of the database; counted in the nib thread
         self._started = False
 
     @property
@@ -65,7 +67,7 @@ class Leadership:
         self._started = True
         self._mailbox.start()
         self._nib.watch(self._heard_rows)
-        self._nib.contend(lambda standing: self._mailbox.post(lambda: self._stands(standing)))
+        self._nib.contend(self._heard_standing)
         self._mailbox.post(self._tick)
 
     def outranked(self, epoch: int) -> None:
@@ -81,6 +83,10 @@ class Leadership:
         self._callbacks.append(callback)
         if self.leading:
             callback(True)
+
+    def _heard_standing(self, standing: Standing) -> None:
+        self._losses += not standing.connected
+        self._mailbox.post(lambda: self._stands(standing))
 
     def _heard_rows(self, batch: Batch) -> None:
         for change in batch.changes:
@@ -105,13 +111,25 @@ class Leadership:
         for step in steps:
             match step:
                 case Claim(seen, epoch):
-                    self._write(claim(self._name, seen, epoch), self._claimed)
+                    wanted = claim(self._name, seen, epoch)
+                    self._write(self._while_connected(wanted), self._claimed)
                 case Beat(epoch) if not self._beating:
                     self._beating = True
                     self._write(beat(self._name, epoch), self._beaten)
                 case GiveWay():
                     with suppress(NibUnavailable):  # it ends
                         self._nib.give_way()
+
+    def _while_connected(self, wanted: Callable[[Draft], int]) -> Callable[[Draft], int]:
+        """Void once the database was away: a leader that could not be heard need not be dead."""
+        losses = self._losses
+
+        def change(draft: Draft) -> int:
+            if self._losses != losses:
+                raise Conflict("leader", "the database was away", "see whether the leader lives")
+            return wanted(draft)
+
+        return change
 
     def _write(self, change: Callable[[Any], Any], then: Callable[[Future[Any]], object]) -> None:
         future = self._nib.campaign(change)

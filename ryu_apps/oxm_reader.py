@@ -24,7 +24,7 @@ OURS: Final = {
     for oxm in (name, declared.oxm, f"{declared.oxm}_nxm", declared.oxm.removesuffix("_nxm"))
 }
 
-KEPT: Final = 1 << 14  # parts of a kind that are kept once they are read
+KEPT: Final = 1 << 11  # parts of a kind that are kept once they are read
 _ADDRESSES: Final = (type_desc.MacAddr, type_desc.IPv4Addr, type_desc.IPv6Addr)
 # By the number that a framework gives an OXM: our name of the field, and its size in bytes.
 _FIELDS: Final = {

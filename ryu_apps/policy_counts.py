@@ -60,6 +60,7 @@ class PolicyCounts:
 
     def __init__(self) -> None:
         self._flows: Totals[tuple[int, bool, FlowKey]] = Totals()
+        self._gone: dict[tuple[int, bool], Counted] = {}  # of flows that are gone, by what they did
         self._meters: Totals[int] = Totals()
         self._before: dict[int, Counted] = {}  # offered before the first meter that was read
         self._passed: dict[int, Counted] = {}  # the most so far
@@ -72,7 +73,7 @@ class PolicyCounts:
         held = [(each.policy, each.passes, each.key) for each in flows]
         for flow_key, flow in zip(held, flows, strict=True):
             self._flows.read(flow_key, flow.counted)
-        self._flows.start_again_but(held)
+        self._forget_but(set(held))
         self._meters.start_again_but(self._read_meters(meters))
         self._settle()
 
@@ -86,9 +87,15 @@ class PolicyCounts:
         The switch may not know the difference, and go on counting.
         """
         self._flows.clear(lambda key: key[0] in numbers)
+        self._gone = {key: gone for key, gone in self._gone.items() if key[0] not in numbers}
         self._meters.clear(lambda meter_id: policy_of_meter(meter_id) in numbers)
         for known in (self._before, self._passed):
             known.update(dict.fromkeys(known.keys() & numbers, _NOTHING))
+
+    @property
+    def flows(self) -> int:
+        """How many flows are known."""
+        return len(self._flows)
 
     def counts(self) -> Mapping[int, PolicyCount]:
         """The totals of every policy of which a flow was ever read."""
@@ -107,6 +114,12 @@ class PolicyCounts:
                 read.append(meter.meter_id)
                 self._meters.read(meter.meter_id, (*meter.offered, *meter.dropped))
         return read
+
+    def _forget_but(self, held: Collection[tuple[int, bool, FlowKey]]) -> None:
+        """Flows that are gone, but not what they counted: there is no end of other matches."""
+        for key in [key for key, _ in self._flows if key not in held]:
+            kind, counted = key[:2], self._flows.forget(key)
+            self._gone[kind] = _sum((self._gone.get(kind, _NOTHING), (counted[0], counted[1])))
 
     def _settle(self) -> None:
         """What has passed by now."""
@@ -133,7 +146,7 @@ class PolicyCounts:
 
     def _flow_totals(self, *, passing: bool) -> dict[int, Counted]:
         """What came to the flows that pass packets on, or to those that drop them."""
-        sums: dict[int, Counted] = {}
+        sums = {number: gone for (number, passes), gone in self._gone.items() if passes is passing}
         for (number, passes, _), (packets, size) in self._flows:
             if passes is passing:
                 sums[number] = _sum((sums.get(number, _NOTHING), (packets, size)))

@@ -231,7 +231,7 @@ class _Ways:
         self._fabric = fabric
         self._names = dict(names)
         self._onward: dict[tuple[str, str], frozenset[LinkKey] | None] = {}
-        self.links = lru_cache(maxsize=1 << 15)(self._links)
+        self.links = lru_cache(maxsize=1 << 12)(self._links)
 
     def all_links(self) -> Iterable[LinkKey]:
         """Every usable link."""

@@ -69,6 +69,8 @@ class QueueReadings(Collector):
     def _count(self, dpid: str, entries: Collection[Any]) -> set[_Queue]:
         """Those that were counted."""
         queues = self._queues.setdefault(dpid, Totals())
+        with self._nib.view() as view:
+            queues.keep_at_times(lambda queue: view.port_numbered(dpid, queue[0]))
         counted = set()
         for entry in entries:
             if entry.tx_packets != _UNKNOWN:

@@ -1,7 +1,8 @@
 """The counters read from switches, as Prometheus metrics.
 
 Takes readings of flows, groups and ports; at a scrape names them by the database's services,
-containers and ports. What no longer exists there is forgotten. No label names a client or a flow.
+containers and ports. What no longer exists there is forgotten, whether or not anybody scrapes. No
+label names a client or a flow.
 """
 
 from __future__ import annotations
@@ -80,21 +81,30 @@ class Readings(Collector):
                     is_other = _passes_by(series, entry.priority, dpid, view)
                     count = self._flows.begin if is_other else self._flows.read
                     count(key, (entry.packet_count, entry.byte_count))
+            self._flows.keep_at_times(lambda key: _names(key[1], view))
 
     def groups(self, dpid: str, entries: Iterable[Any]) -> None:
         """Take a reading of groups: packets by service number."""
-        with self._lock:
+        with self._lock, self._nib.view() as view:
             for entry in entries:
                 if entry.group_id in GROUP_IDS:
                     number = entry.group_id - GROUP_IDS.start
                     self._groups.read((dpid, number), (entry.packet_count,))
+            self._groups.keep_at_times(lambda key: view.service_numbered(key[1]))
 
     def ports(self, dpid: str, entries: Iterable[Any]) -> None:
         """Take a reading of ports: the _PORT_COUNTERS by port number."""
-        with self._lock:
+        with self._lock, self._nib.view() as view:
             for entry in entries:
                 values = tuple(getattr(entry, name) for _, name, _ in _PORT_COUNTERS)
                 self._ports.read((dpid, entry.port_no), values)
+            self._ports.keep_at_times(lambda key: view.port_numbered(*key))
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many flows, groups and ports are known."""
+        with self._lock:
+            return len(self._flows), len(self._groups), len(self._ports)
 
     def collect(self) -> Iterator[Metric]:
         """All metrics; the registry calls it at every scrape."""
@@ -108,7 +118,7 @@ class Readings(Collector):
         return iter(())
 
     def _flow_metrics(self, view: Lookups) -> list[Metric]:
-        self._flows.keep(lambda key: _names(key[1], view) is not None)
+        self._flows.keep(lambda key: _names(key[1], view))
         counts = {
             (kind, what): _connections(kind, what)
             for kind in _LABELS

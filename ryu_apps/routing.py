@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from heapq import heappop, heappush
+from typing import Final, NamedTuple
 
 from nib.mirror import Lookups
 from nib.topology import Link, Port, Switch
-
-if TYPE_CHECKING:
-    import networkx
 
 # More than any way through switches under control is long.
 _OUT_OF_CONTROL: Final = 10_000
@@ -52,7 +50,6 @@ class Fabric:
 
     def __init__(self, edges: frozenset[Edge], lost: frozenset[str]) -> None:
         """lost: the switches that are not under control."""
-        self._graph: networkx.Graph[str] | None = None  # made when the first way is asked for
         self._edges: dict[str, list[Edge]] = {}
         for edge in sorted(edges):
             self._edges.setdefault(edge.switch, []).append(edge)
@@ -106,20 +103,22 @@ class Fabric:
         return self._distances[target]
 
     def _measured(self, target: str) -> dict[str, int]:
-        if target not in self._edges:
-            return {target: 0}
-        import networkx  # noqa: PLC0415 - 0.2 s, and a single switch has no ways
+        """By Dijkstra's algorithm, from the target on.
 
-        if self._graph is None:
-            self._graph = networkx.Graph(
-                (edge.switch, edge.peer) for leaving in self._edges.values() for edge in leaving
-            )
-
-        def weight(nearer: str, _farther: str, _link: object) -> int:
-            return 1 + (0 if nearer == target else self._cost(nearer))
-
-        lengths = networkx.single_source_dijkstra_path_length
-        return dict(lengths(self._graph, target, weight=weight))
+        Our own: a graph library takes longer to load than a standby may take to lead.
+        """
+        found: dict[str, int] = {}
+        reached = [(0, target)]
+        while reached:
+            length, nearest = heappop(reached)
+            if nearest in found:
+                continue
+            found[nearest] = length
+            beyond = length + 1 + (0 if nearest == target else self._cost(nearest))
+            for edge in self._edges.get(nearest, ()):
+                if edge.peer not in found:
+                    heappush(reached, (beyond, edge.peer))
+        return found
 
 
 def fabric_of(view: Lookups) -> Fabric:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 import ovs.db.idl
 import ovs.poller
@@ -102,6 +103,7 @@ class SwitchDatabase:
         helper.register_all()
         self._idl = ovs.db.idl.Idl(remote, helper, probe_interval=5000)
         self.switches: frozenset[str] = frozenset()  # the datapath ids that it has
+        self._ids: dict[UUID, Sequence[str]] = {}  # of bridges, by row
         self._changed = changed
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="switch-db", daemon=True)
@@ -127,8 +129,9 @@ class SwitchDatabase:
             if self._idl.has_ever_connected() and self._idl.change_seqno != seqno:
                 seqno = self._idl.change_seqno
                 bridges = self._idl.tables["Bridge"].rows.values()
-                found = attachments_of(bridges)
-                self.switches = frozenset(dpid for each in bridges for dpid in each.datapath_id)
+                self._ids = {each.uuid: self._ids_of(each) for each in bridges}
+                found = attachments_of(bridges, self._ids)
+                self.switches = frozenset(dpid for ids in self._ids.values() for dpid in ids)
                 if (found, self.switches) != seen:
                     seen = found, self.switches
                     self._changed(found)
@@ -137,3 +140,8 @@ class SwitchDatabase:
             poller.timer_wait(_WAKE_MS)
             poller.block()
         self._idl.close()
+
+    def _ids_of(self, bridge: Any) -> Sequence[str]:
+        """Its datapath id, as told last: a server that was started anew has forgotten it until
+        ovs-vswitchd is connected to it again, and the bridge is what it was."""
+        return list(bridge.datapath_id) or self._ids.get(bridge.uuid, ())

@@ -18,18 +18,21 @@ from typing import Any, Final
 from prometheus_client import start_http_server
 
 from openflow import tables
-from openflow.cookies import OWNER_COOKIE, OWNER_MASK, Cookie, Kind
+from openflow.cookies import OWNER_MASK, Cookie, Kind
 from ryu_apps import framework, wire
 from ryu_apps.collectors import collectors
 from ryu_apps.context import ControllerContext
+from ryu_apps.counters import COUNTED
 from ryu_apps.errors import ControllerFailed
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.message_ids import LAST_READINGS, QUEUES, TELEMETRY, is_of, message_ids
 from ryu_apps.multipart import Asked
 
+# Flows whose packets are counted, by their kind: most flows of a switch are of stations.
+_COUNTED: Final = tuple(Cookie(kind, 0).value for kind in COUNTED)
 _OF_POLICIES: Final = Cookie(Kind.POLICY, 0).value
-_OF_POLICIES_MASK: Final = OWNER_MASK | 0xFF << 32
+_KIND_MASK: Final = OWNER_MASK | 0xFF << 32
 
 
 class Telemetry(framework.App):  # type: ignore[misc]
@@ -156,17 +159,20 @@ class Telemetry(framework.App):  # type: ignore[misc]
     def _ask(self, dpid: str, datapath: Any) -> None:
         if not self._leadership.leading:
             return
-        flows, groups, ports, queues, policies, meters = itertools.islice(self._xids, 6)
+        groups, ports, queues, policies, meters = itertools.islice(self._xids, 5)
         self._asked[dpid] = asked = Asked(time.monotonic())
         asked.parts.expect(queues, policies, meters)
         self._policy_flows.pop(dpid, None)
         messages = (
-            wire.flows_request(flows, cookie=OWNER_COOKIE, mask=OWNER_MASK),
+            *(
+                wire.flows_request(next(self._xids), cookie=counted, mask=_KIND_MASK)
+                for counted in _COUNTED
+            ),
             wire.group_stats_request(groups),
             wire.port_stats_request(ports),
             wire.queue_stats_request(queues),
             wire.flows_request(
-                policies, table=tables.POLICE.number, cookie=_OF_POLICIES, mask=_OF_POLICIES_MASK
+                policies, table=tables.POLICE.number, cookie=_OF_POLICIES, mask=_KIND_MASK
             ),
             wire.meter_stats_request(meters),
         )

@@ -10,9 +10,10 @@ Pure: readings in, totals out.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+_FEW: Final = 1000  # keys that are left alone
 
 
 class Totals(Generic[K]):
@@ -21,6 +22,7 @@ class Totals(Generic[K]):
     def __init__(self) -> None:
         self._last: dict[K, tuple[int, ...]] = {}
         self._totals: dict[K, tuple[int, ...]] = {}
+        self._kept = 0  # keys, after the last time that some were forgotten
 
     def begin(self, key: K, values: tuple[int, ...]) -> None:
         """Count from this reading on, whatever the counters grew before it."""
@@ -56,12 +58,26 @@ class Totals(Generic[K]):
     def keep(self, wanted: Callable[[K], object]) -> None:
         """Forget the keys that are not wanted."""
         for key in [key for key in self._totals if not wanted(key)]:
-            del self._totals[key]
-            self._last.pop(key, None)
+            self.forget(key)
+        self._kept = len(self._totals)
+
+    def keep_at_times(self, wanted: Callable[[K], object]) -> None:
+        """The same, only where there are twice as many keys as after the last time: most readings
+        cost nothing then, and what is gone does not pile up."""
+        if len(self._totals) > max(_FEW, 2 * self._kept):
+            self.keep(wanted)
+
+    def forget(self, key: K) -> tuple[int, ...]:
+        """The last total of a key; it begins at zero where it comes again."""
+        self._last.pop(key, None)
+        return self._totals.pop(key)
 
     def total(self, key: K) -> tuple[int, ...] | None:
         """The total of a key; None: it was never read."""
         return self._totals.get(key)
+
+    def __len__(self) -> int:
+        return len(self._totals)
 
     def __iter__(self) -> Iterator[tuple[K, tuple[int, ...]]]:
         return iter(list(self._totals.items()))

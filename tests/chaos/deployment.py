@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import httpx
 
-from nib.cluster import EmbeddedCluster
+from nib.cluster import ClusterServer, EmbeddedCluster
+from nib.errors import ServerError
 from prewire import processes
 from prewire.settings import load
 from tests.chaos import clocks
@@ -26,6 +27,7 @@ from tests.waiting import until
 ASK_S: Final = 5.0
 START_S: Final = 180.0
 
+_FAILED: Final = "failed"
 _PREDICTOR: Final = ("predictor_port", "predictor_metrics_port")
 
 
@@ -50,6 +52,13 @@ class Rest:
             except httpx.HTTPError:
                 continue
         return {}
+
+    def ready(self) -> bool:
+        """Whether all of them are."""
+        try:
+            return all(client.get("/readyz").is_success for client in self._clients)
+        except httpx.HTTPError:
+            return False
 
     def close(self) -> None:
         """All of them."""
@@ -95,12 +104,15 @@ class ChaosDeployment(FabricDeployment):
                 server.resume()
             if server.process is not None and server.process.poll() is not None:
                 server.kill()  # it ended by itself: collect it
+            if server.pid is not None and has_failed(server):
+                server.kill()
             clocks.set_right(server.files.directory / "clock")
         self.cluster.start()
         for each in self.running:
             if each.more:
                 clocks.set_right(self.clock_of(each))
             each.repair()
+        until(self.rest.ready, bool, "all REST servers are ready", START_S)
 
     def close(self) -> None:
         """End all but the database."""
@@ -110,6 +122,14 @@ class ChaosDeployment(FabricDeployment):
         processes.stop([each.child for each in self.running if each.child])
         self.rest.close()
         super().close()
+
+
+def has_failed(server: ClusterServer) -> bool:
+    """Whether a member is out of its cluster until it is started anew."""
+    try:
+        return server.status().state == _FAILED
+    except ServerError:
+        return False
 
 
 @contextmanager

@@ -12,10 +12,12 @@ from tests.chaos.world import World
 
 
 class Since(Enum):
-    """From when recovery counts. BEGIN: what is left recovers it; END: it cannot be had before."""
+    """From when recovery counts. BEGIN: what is left recovers it; END: it cannot be had before;
+    THROUGHOUT: nothing has to recover, and what counts is the longest that any write takes."""
 
     BEGIN = "begin"
     END = "end"
+    THROUGHOUT = "throughout"
 
 
 class Dies(Enum):

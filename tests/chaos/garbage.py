@@ -41,11 +41,12 @@ def send(address: Address, pieces: Iterable[bytes]) -> None:
 
 
 def flood(address: Address, seconds: float) -> None:
-    """So many connections that say nothing, for that long."""
+    """So many connections at once that say nothing, for that long; some may wait to be taken."""
     with ExitStack() as stack:
         for _ in range(FLOOD):
-            with suppress(OSError):
-                stack.enter_context(_connected(address))
+            client = stack.enter_context(_socket(address))
+            client.setblocking(False)
+            client.connect_ex(address)
         time.sleep(seconds)
 
 
@@ -146,9 +147,12 @@ def _text(random: Random) -> str:
     return "".join(chr(random.choice((0, 9, 34, 97, 0xE9, 0x2028, 0xFFFD))) for _ in range(6))
 
 
+def _socket(address: Address) -> socket.socket:
+    return socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+
+
 def _connected(address: Address) -> socket.socket:
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    client = socket.socket(family)
+    client = _socket(address)
     client.settimeout(_CONNECT_S)
     try:
         client.connect(address)

@@ -1,17 +1,13 @@
-"""Links, switches, disks and connections that fail, and what nobody should send."""
+"""Links, switches and connections that fail, and what nobody should send."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 from random import Random
 from typing import Any, Final
 
-from nib.cluster import ClusterServer
-from nib.errors import ServerError
-from prewire.api.problems import MEDIA_TYPE
-from tests import disk
 from tests.chaos import garbage
 from tests.chaos.fault import Fault, Since
 from tests.chaos.lossy import lossy_controller
@@ -23,9 +19,7 @@ from topologies import openvswitch
 _SLOW_S: Final = 0.5
 _LOST: Final = 0.25
 _FLOOD_S: Final = 1.0
-_REFUSED_S: Final = 30.0
-_TRIES: Final = 50
-_FAILED: Final = "failed"
+_GARBAGE_S: Final = (5.0, 7.0)
 
 Cause = Callable[[World, Random], Any]
 
@@ -95,64 +89,22 @@ def _connect_by(world: World, switch: str, target: str, instead_of: str) -> None
     world.up.await_fabric(world.net.spec)
 
 
-def _disk_full(which: str) -> Cause:
-    @contextmanager
-    def cause(world: World, random: Random) -> Iterator[None]:
-        cluster = world.up.cluster
-        servers = {
-            "leader": lambda: [cluster.leader()],
-            "follower": lambda: [random.choice(cluster.followers())],
-            "all": lambda: list(cluster.servers),
-        }[which]()
-        for server in servers:
-            disk.fill(server.files.directory)
-        if which == "all":
-            _refused(world)
-        yield
-        for server in servers:
-            disk.free(server.files.directory)
-            _start_again(server)
-
-    return cause
-
-
-def _refused(world: World) -> None:
-    """Writes are refused, as what they are; a few may find room in the last block of a file."""
-    answers = (world.written(_REFUSED_S) for _ in range(_TRIES))
-    refused = next((each for each in answers if not each.is_success), None)
-    assert refused is not None, f"{_TRIES} writes were acknowledged with all disks full"
-    told = f"refused with {refused.status_code} {refused.text}"
-    assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE, told
-    assert refused.headers.get("content-type") == MEDIA_TYPE, told
-
-
-def _start_again(server: ClusterServer) -> None:
-    """What a supervisor does where a server ended, or says that it failed: it never mends itself.
-
-    ovsdb-server goes on running after a write that failed, with the state `failed`.
-    """
-    if _has_failed(server):
-        server.kill()
-        server.start()
-
-
-def _has_failed(server: ClusterServer) -> bool:
-    if server.process is None or server.process.poll() is not None:
-        return True
-    try:
-        return server.status().state == _FAILED
-    except ServerError:
-        return True
-
-
 def _garbage(addresses: Callable[[World], list[garbage.Address]], pieces: garbage.Pieces) -> Cause:
     @contextmanager
     def cause(world: World, random: Random) -> Iterator[None]:
-        for address in addresses(world):
-            garbage.send(address, pieces(random))
-        for address in addresses(world):
-            garbage.flood(address, _FLOOD_S)
-        yield
+        sent = [(address, pieces(random)) for address in addresses(world)]
+
+        def send() -> None:
+            for address, what in sent:
+                garbage.send(address, what)
+                garbage.flood(address, _FLOOD_S)
+
+        sending = threading.Thread(target=send)
+        sending.start()
+        try:
+            yield
+        finally:
+            sending.join()
 
     return cause
 
@@ -198,11 +150,8 @@ def other_faults() -> list[Fault]:
         Fault("spine restarted, empty", _restarted("spine"), (0.0, 0.0), Since.END),
         Fault("slow switch", _slow_switch, (4.0, 6.0), Since.END),
         Fault("packet loss on the control channel", _packet_loss, (4.0, 6.0), Since.END),
-        Fault("disk full, database leader", _disk_full("leader"), (3.0, 5.0), Since.END),
-        Fault("disk full, database follower", _disk_full("follower"), (3.0, 5.0), Since.END),
-        Fault("disk full, all of the database", _disk_full("all"), (3.0, 5.0), Since.END),
         *(
-            Fault(f"garbage on {name}", _garbage(addresses, pieces), (0.0, 0.0), Since.END)
+            Fault(f"garbage on {name}", _garbage(addresses, pieces), _GARBAGE_S, Since.THROUGHOUT)
             for name, (addresses, pieces) in sent.items()
         ),
     ]

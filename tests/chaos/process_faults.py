@@ -112,9 +112,7 @@ def process_faults() -> list[Fault]:
     """All of them."""
     faults = [Fault(f"kill {name}", _killed(choose)) for name, choose in _PROCESSES.items()]
     for name, choose in _PROCESSES.items():
-        # Servers and clients of the database notice a leader that hangs by probes of seconds.
-        since = Since.END if choose is _server else Since.BEGIN
-        faults.append(Fault(f"stop {name}", _stopped(choose), _STOPPED, since))
+        faults.append(Fault(f"stop {name}", _stopped(choose), _STOPPED))
     for name in _WITH_CLOCKS:
         for told, direction in (("forward", 1), ("back", -1)):
             cause = _clock_jumps(_PROCESSES[name], direction)

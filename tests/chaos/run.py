@@ -13,6 +13,7 @@ import httpx
 
 from nib.errors import NibError
 from tests.chaos import verdict, writer
+from tests.chaos.disk_faults import disk_faults
 from tests.chaos.fault import Dies, Fault, Since
 from tests.chaos.other_faults import other_faults
 from tests.chaos.process_faults import process_faults
@@ -26,12 +27,13 @@ NEVER_S: Final = 30.0
 """Recovery that took so long is none."""
 
 _BETWEEN_S: Final = 1.0
+_REST_S: Final = 0.1
 _FAILURES: Final = (AssertionError, NibError, NetworkError, httpx.HTTPError)
 
 
 def faults() -> dict[str, Fault]:
     """All kinds, by name."""
-    return {fault.name: fault for fault in (*process_faults(), *other_faults())}
+    return {fault.name: fault for fault in (*process_faults(), *other_faults(), *disk_faults())}
 
 
 def chaos(found: Verdict, minutes: float, only: Sequence[str] = (), leaves: int = 4) -> None:
@@ -46,9 +48,10 @@ def chaos(found: Verdict, minutes: float, only: Sequence[str] = (), leaves: int 
     _say(f"seed {found.seed}: {len(kinds)} kinds of faults for {minutes:g} minutes; beginning")
     with made(leaves) as world:
         with writer.writing(world.up.rest, world.ledger, world.net.spec.containers) as writers:
+            time.sleep(_BETWEEN_S)
+            world.traffic.take()  # of the beginning
             began = time.monotonic()
             why: Counter[str] = Counter()
-            world.traffic.take()
             for kind, random in scheduled(kinds, found.seed):
                 if time.monotonic() - began > minutes * 60:
                     break
@@ -112,12 +115,26 @@ def _recovered(world: World, fault: Fault, random: Random, wrong: list[str]) -> 
     with fault.cause(world, random):
         caused = time.monotonic()
         if fault.since is Since.BEGIN:
-            recovery = world.programmed(before, NEVER_S)
+            recovery = world.probe.programmed(before, NEVER_S)
+        elif fault.since is Since.THROUGHOUT:
+            recovery = _longest(world, caused + seconds)
         time.sleep(max(0.0, caused + seconds - time.monotonic()))
         wrong += world.ended_by_themselves()
     if fault.since is Since.END:
-        recovery = world.programmed(had_s(), NEVER_S)
+        recovery = world.probe.programmed(had_s(), NEVER_S)
     return recovery
+
+
+def _longest(world: World, until_s: float) -> float | None:
+    """Seconds that the slowest write took until it was on all switches; None: one never was."""
+    longest = 0.0
+    while time.monotonic() < until_s:
+        took = world.probe.programmed(had_s(), NEVER_S)
+        if took is None:
+            return None
+        longest = max(longest, took)
+        time.sleep(_REST_S)
+    return longest
 
 
 def _note_totals(
@@ -129,7 +146,8 @@ def _note_totals(
         "writes acknowledged": ledger.acknowledged,
         "writes refused": ledger.refused,
         "writes in doubt": ledger.doubted,
-        "probes": world.probes,
+        "probes": world.probe.made,
+        "database members replaced": world.replaced,
         "connections held": world.traffic.wanted,
         "tracebacks logged": dict(verdict.tracebacks(_log(world)).most_common(8)),
         "why connections failed": dict(why.most_common(8)),

@@ -76,6 +76,7 @@ class Traffic:
         process = self.servers.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(60)
+        _close(process)
 
     def begin(self) -> None:
         """Have clients talk; returns when all connections are held."""
@@ -100,6 +101,8 @@ class Traffic:
             process.wait(60)
         for thread in self._readers:
             thread.join(10)
+        for process in (*self.clients, *self.servers.values()):
+            _close(process)
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
@@ -122,6 +125,12 @@ class Traffic:
                 assert isinstance(why, dict)
                 self._why.update(why)
                 self._new.update({name: int(str(count)) for name, count in told.items()})
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    """The pipe of one that has ended."""
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 @contextmanager

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import httpx
-
 from tests.chaos import traffic
 from tests.chaos.deployment import ChaosDeployment, deployed
 from tests.chaos.ledger import Ledger
+from tests.chaos.probe import Probe
 from tests.chaos.traffic import Traffic
 from tests.chaos.writer import SERVICES, body_of, held_value
 from tests.fabric.site import FabricSite
@@ -25,53 +23,25 @@ from topologies.mininet_net import running as running_network
 from topologies.processes import run
 from topologies.shapes import leaf_spine
 
-PROBE: Final = "/v1/services/probe/containers/p"
-_TRY_S: Final = 1.0
-_REST_S: Final = 0.1
 _BEGIN_S: Final = 120.0
 _HEALTH: Final = {"kind": "tcp", "interval_ms": 300, "timeout_ms": 300, "rise": 1, "fall": 2}
 
 
 @dataclass
 class World:
-    """undo: what a fault leaves to be undone when programming has recovered."""
+    """undo: what a fault leaves to be undone when programming has recovered.
+
+    replaced: members of the database that had to be, since they could not be started again.
+    """
 
     net: RunningNetwork
     up: ChaosDeployment
     site: FabricSite
     traffic: Traffic
     ledger: Ledger
+    probe: Probe
     undo: ExitStack = field(default_factory=ExitStack)
-    probes: int = 0
-
-    def programmed(self, since_s: float, most_s: float) -> float | None:
-        """Seconds that the machine had from then until a write is on all switches; None: never."""
-        while True:
-            if self._probe():
-                return had_s() - since_s
-            if had_s() - since_s > most_s:
-                return None
-            time.sleep(_REST_S)
-
-    def written(self, timeout_s: float, **given: str) -> httpx.Response:
-        """The answer of a REST server to a write of something new."""
-        self.probes += 1
-        client = self.up.rest.clients[self.probes % len(self.up.rest.clients)]
-        host = self.site.container("c1")
-        body = {"address": host.address, "port": 9000, "iface_id": "c1"}
-        body["weight"] = 1 + self.probes % 200
-        return client.put(PROBE, json=body, params=given, timeout=timeout_s)
-
-    def _probe(self) -> bool:
-        """Whether all switches, connected, acknowledge a write soon."""
-        try:
-            if not self.written(_TRY_S, wait="applied", timeout=str(_TRY_S)).is_success:
-                return False
-        except httpx.HTTPError:
-            return False
-        switches = self.up.rest.told("/v1/status", _TRY_S).get("switches", [])
-        connected = [switch for switch in switches if switch["connected"]]
-        return len(connected) >= len(self.net.spec.switches)
+    replaced: int = 0
 
     def ended_by_themselves(self) -> list[str]:
         """Processes of prewire that nobody killed."""
@@ -119,7 +89,8 @@ def made(leaves: int) -> Iterator[World]:
         net.fabric.connect(up.targets)
         up.await_fabric(net.spec)
         site = FabricSite(net, up, vip=traffic.VIP)
-        world = World(net, up, site, stack.enter_context(traffic.running(site)), Ledger())
+        probe = Probe(up.rest, _probed(site), len(net.spec.switches))
+        world = World(net, up, site, stack.enter_context(traffic.running(site)), Ledger(), probe)
         stack.callback(world.undo.close)
         _serve(world)
         world.traffic.begin()
@@ -157,7 +128,12 @@ def _serve(world: World) -> None:
         _put(world, f"/v1/services/{traffic.SERVICE}/containers/{name}", body_of(value))
         world.ledger.acknowledge(key)
     began = had_s()
-    assert world.programmed(began, _BEGIN_S) is not None, "nothing can be programmed"
+    assert world.probe.programmed(began, _BEGIN_S) is not None, "nothing can be programmed"
+
+
+def _probed(site: FabricSite) -> dict[str, object]:
+    """The container whose weight changes with each probe."""
+    return {"address": site.container("c1").address, "iface_id": "c1"}
 
 
 def _put(world: World, path: str, body: dict[str, object]) -> None:

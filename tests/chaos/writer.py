@@ -108,12 +108,8 @@ class Writer:
 
     def _await_answers(self) -> None:
         """So that an outage leaves few keys in doubt."""
-        while not self.ending.wait(PACE_S):
-            try:
-                if all(each.get("/readyz").is_success for each in self._rest.clients):
-                    return
-            except httpx.HTTPError:
-                continue
+        while not self.ending.wait(PACE_S) and not self._rest.ready():
+            pass
 
 
 def body_of(value: tuple[object, ...]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tests.soak.pages import Made, Monotony, series_count
 from tests.soak.samples import Sample
 from tests.soak.site import Soaked, soaked
 from tests.soak.traffic import Traffic
+from tests.soak.trends import judged_since
 from tests.soak.verdict import RESTORED, Verdict, judge
 from tests.soak.workers import Counted, Worker, working
 
@@ -181,7 +182,12 @@ def say(line: str) -> None:
 
 def report(outcome: Outcome) -> str:
     """Trends, what there is at rest, and what is wrong, as text."""
-    lines = [f"{outcome.seconds / 60:.1f} minutes, seed {outcome.seed}:"]
+    times = [sample.at_s for sample in outcome.samples]
+    warm_min = (judged_since(times) - times[0]) / 60
+    lines = [
+        f"{outcome.seconds / 60:.1f} minutes, seed {outcome.seed};"
+        f" slopes from minute {warm_min:.1f} on, with their 95 % confidence:"
+    ]
     lines += [f"  {each.text}{'' if each.is_flat else '  <-- grows'}" for each in _sorted(outcome)]
     lines.append("at rest, before and after:")
     before, after = outcome.before.counts, outcome.after.counts

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from benchmarks.counters import processor_seconds
+from benchmarks.sites.counters import processor_seconds
 from topologies.errors import NetworkError
 from topologies.processes import run
 

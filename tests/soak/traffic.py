@@ -15,7 +15,7 @@ from pathlib import Path
 from subprocess import PIPE, TimeoutExpired
 from typing import Final
 
-from benchmarks import wrk
+from benchmarks.load import wrk
 from tests.acceptance.site import VIP
 from tests.soak.pages import Made
 from tests.soak.site import UDP_PORT, UDP_VIP, Soaked

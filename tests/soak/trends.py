@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from scipy.stats import theilslopes
 
-WARM_UP: Final = 0.25  # the part of the time that is not judged: caches and pools fill
+WARM_UP: Final = 1 / 3  # the part of the time that is not judged: caches and histories fill
 FEWEST: Final = 8  # samples that a slope is told from
 _HOUR_S: Final = 3600.0
 _MOST: Final = 1000  # samples: pairs grow with their square
@@ -63,6 +63,11 @@ class Trend:
         )
 
 
+def judged_since(times_s: Sequence[float]) -> float:
+    """The time, of those given, from which on growth counts."""
+    return times_s[0] + WARM_UP * (times_s[-1] - times_s[0])
+
+
 def trend(
     name: str, unit: str, times_s: Sequence[float], values: Sequence[float], bound: Bound
 ) -> Trend | None:
@@ -73,7 +78,7 @@ def trend(
     times, sizes = np.asarray(times_s, dtype=float), np.asarray(values, dtype=float)
     if times.size < FEWEST:
         return None
-    judged = times >= times[0] + WARM_UP * (times[-1] - times[0])
+    judged = times >= judged_since(times_s)
     times, sizes = times[judged], sizes[judged]
     if times.size < FEWEST or times[-1] <= times[0]:
         return None

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.churn_changes import EACH, SERVICES, Population
-from benchmarks.churn_load import Client
-from benchmarks.responder import HEADER, SimulatedSwitch
+from benchmarks.control.churn_changes import EACH, SERVICES, Population
+from benchmarks.load.churn_load import Client
+from benchmarks.sites.responder import HEADER, SimulatedSwitch
 from openflow.values import Bucket, Flow, Goto, Group, Output, match
 from ryu_apps import reports, wire
 from ryu_apps.framework import ofproto, parser

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gateway_flows import by_hand, by_nat
-from benchmarks.switch import Program
+from benchmarks.peers.hand_written import by_hand, by_nat
+from benchmarks.sites.switch import Program
 from tests.needs import need
 from topologies.processes import run
 from topologies.spec import single_switch

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.gateway_outcome import outcome
-from benchmarks.gateway_rounds import KEEP_ALIVE, NEW, PACED, Found, Loads
-from benchmarks.wrk import Load
+from benchmarks.balancing.gateway_outcome import outcome
+from benchmarks.balancing.gateway_rounds import KEEP_ALIVE, NEW, PACED, Found, Loads
+from benchmarks.load.wrk import Load
 
 NAMES = ("prewire", "haproxy tcp", "haproxy http", "nginx stream", "by hand", "direct")
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from benchmarks.gateway_paced import GREATEST, rate_below
-from benchmarks.in_host.paced import Connection, Load, arrivals
+from benchmarks.load.in_host.paced import Connection, Load, arrivals
+from benchmarks.load.paced_load import GREATEST, rate_below
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 STALL_SECONDS = 0.5

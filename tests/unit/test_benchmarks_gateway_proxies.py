@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import haproxy, nginx_stream
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.gateway_proxy import needed
+from benchmarks.peers import haproxy, nginx_stream
+from benchmarks.peers.proxy import needed
 from tests.needs import need
 from tests.waiting import until
 from topologies.spec import NetworkSpec, single_switch

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from benchmarks import ovn
-from benchmarks.many import CONTAINERS, backend, mac, vip
+from benchmarks.peers import ovn
+from benchmarks.sites.many import CONTAINERS, backend, mac, vip
 from nib.fields import check_unicast_mac
 
 _MOST = 3000

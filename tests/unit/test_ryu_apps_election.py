@@ -74,6 +74,27 @@ def test_after_a_reconnection_the_leader_has_its_time_again() -> None:
     assert made.tick(11.0) == [Claim(4, 5)]
 
 
+def test_a_lock_that_comes_soon_after_a_reconnection_is_no_reason_to_claim() -> None:
+    """Another server has it now: everybody asks anew, and one is the first."""
+    made = candidate(OTHER)
+    ticks(made, 1.0)
+    made.stands(AWAY, 1.0)
+    made.stands(THERE, 4.0)
+    made.tick(4.0)
+    assert made.stands(LOCKED, 4.1) == []
+    assert ticks(made, 5.75, since=4.0) == []
+    assert made.tick(6.0) == [Claim(4, 5)], "the leader did not come back"
+
+
+def test_a_lock_that_comes_free_later_is_one() -> None:
+    made = candidate(OTHER)
+    made.stands(AWAY, 1.0)
+    made.stands(THERE, 4.0)
+    assert ticks(made, 5.5, since=4.0) == []
+    made.sees(Leader(4, "other", beat=1), 5.5)
+    assert made.stands(LOCKED, 6.0) == [Claim(4, 5)]
+
+
 def test_the_lock_is_given_to_a_leader_that_lives() -> None:
     made = candidate(OTHER)
     made.stands(AWAY, 0.5)

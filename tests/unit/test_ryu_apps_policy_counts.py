@@ -137,3 +137,25 @@ def test_another_policy_of_the_same_number_begins_at_zero_though_counters_go_on(
     counts.read([flow(30), flow(8, policy=2)], [meter(30, 7)])
     check(counts, 15, 5)
     assert counts.counts()[2] == PolicyCount((8, 800), (0, 0))
+
+
+def test_flows_that_are_gone_are_counted_on_and_forgotten() -> None:
+    """A policy's flows change with the addresses of its two ends: each match is another flow."""
+    counts = PolicyCounts()
+    for number in range(100):
+        key = (tables.POLICE.number, 80, match(reg9=1, tcp_dst=1 + number))
+        counts.read([FlowCount(1, key, True, (5, 500)), gate(number)], [])
+    check(counts, 500, 99)
+    assert counts.flows == 2
+    counts.read([], [])
+    counts.read([flow(3), gate(1)], [])
+    check(counts, 503, 100)
+
+
+def test_another_policy_of_the_same_number_has_nothing_of_flows_that_are_gone() -> None:
+    counts = PolicyCounts()
+    counts.read([flow(10)], [])
+    counts.read([], [])
+    counts.begin({1})
+    counts.read([flow(4)], [])
+    check(counts, 4, 0)

@@ -125,3 +125,23 @@ def test_what_a_group_counted_for_a_service_that_is_gone_is_forgotten(nib: Nib) 
     assert grouped(readings) == []
     put(nib, WEB)
     assert grouped(readings) == []
+
+
+def port_counters(number: int) -> Any:
+    """A port's statistics: all of them zero."""
+    return parser.OFPPortStats(number, *[0] * 12, duration_sec=0, duration_nsec=0)
+
+
+def test_what_is_gone_is_forgotten_though_nobody_scrapes(nib: Nib) -> None:
+    """Containers that come and go in their thousands: a controller without Prometheus forgets."""
+    readings = Readings(nib)
+    for number in range(3, 5003):
+        gone = flow(tables.CONNTRACK, OWN_PRIORITY, 5)
+        gone.cookie = Cookie(Kind.CONTAINER, number, epoch=7).value
+        readings.flows(HERE, [*own(number), gone])
+        readings.groups(
+            HERE, [parser.OFPGroupStats(group_id=GROUP_IDS.start + number, packet_count=1)]
+        )
+        readings.ports(HERE, [port_counters(number)])
+    assert max(readings.sizes) < 2000
+    assert sent(readings) == both(5002)

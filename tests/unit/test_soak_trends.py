@@ -42,12 +42,12 @@ def test_noise_is_flat() -> None:
     assert found.low <= 0 <= found.high
 
 
-def test_what_fills_up_in_the_first_quarter_is_flat() -> None:
-    assert of(lambda part: 100 + 200 * min(part, 0.24)).is_flat
+def test_what_fills_up_in_the_first_third_is_flat() -> None:
+    assert of(lambda part: 100 + 200 * min(part, 0.33)).is_flat
 
 
-def test_what_goes_on_after_the_first_quarter_is_not() -> None:
-    assert not of(lambda part: 100 + 200 * max(0.0, part - 0.25)).is_flat
+def test_what_goes_on_after_the_first_third_is_not() -> None:
+    assert not of(lambda part: 100 + 200 * max(0.0, part - 1 / 3)).is_flat
 
 
 def test_a_burst_is_flat() -> None:
@@ -80,4 +80,4 @@ def test_the_line_has_slope_and_bound() -> None:
     text = of(lambda part: 100 + 10 * part).text
     assert text.startswith("p: +")
     assert "MiB/h" in text
-    assert "allowed 3.00" in text
+    assert "allowed 3.01" in text

@@ -143,7 +143,8 @@ class Feed:
     def _hold(self, kind: Kind) -> _Held:
         held = self._held.get(kind.name)
         if held is None:
-            self.history.add(NOTHING)  # what was heard of it before does not lead up to now
+            # what was heard of it before does not lead up to now
+            self.history.add(NOTHING, time.monotonic())
             held = self._held[kind.name] = _Held(kind, self.history.last)
             self._ears.open()
         held.wanted_at = time.monotonic()
@@ -230,6 +231,7 @@ class Feed:
     def _publish(self, kind: Kind, changes: Iterable[Change]) -> None:
         self._pieces.clear()
         self._snapshots.clear()
+        now_s = time.monotonic()
         for change in changes:
             at = EventId(self.instance, self.history.last + 1)
             if change.new is not None:
@@ -239,7 +241,7 @@ class Feed:
             else:
                 frame = frames.delete(kind.name, change.key, at)
             before, after = _traits(change.old), _traits(change.new)
-            self.history.add(Event(kind.name, change.key, before, after, frame))
+            self.history.add(Event(kind.name, change.key, before, after, frame), now_s)
             self.told[kind.name] += 1
         for watcher in self.watchers:
             watcher.pass_by(frozenset((kind.name,)))

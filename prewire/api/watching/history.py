@@ -1,4 +1,4 @@
-"""The last events of one server, in order, bounded.
+"""The last events of one server, in order, bounded in time, number and size.
 
 Owns: their numbers, and how far back one can go.
 Must not know: threads, watchers' connections, what an event is about.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
 
+MAX_SECONDS: Final = 300.0
 MAX_EVENTS: Final = 20_000
 MAX_BYTES: Final = 16 << 20
 
@@ -42,6 +43,7 @@ class History:
         self._most = most
         self._most_bytes = most_bytes
         self._events: list[Event] = []
+        self._at_s: list[float] = []  # when each was added
         self._gone = 0  # of the list's head, those that are let go already
         self._bytes = 0
 
@@ -50,18 +52,27 @@ class History:
         """The number of the oldest event that is kept; `last` + 1 where none is."""
         return self.last - (len(self._events) - self._gone) + 1
 
-    def add(self, event: Event) -> None:
-        """Append it, and let the oldest go where there are too many."""
+    def add(self, event: Event, at_s: float) -> None:
+        """Append it, and let go what is too old or too much. at_s: now, monotonic."""
         self.last += 1
         self._events.append(event)
+        self._at_s.append(at_s)
         self._bytes += len(event.frame)
-        while len(self._events) - self._gone > self._most or self._bytes > self._most_bytes:
+        while self._is_over(at_s):
             self._bytes -= len(self._events[self._gone].frame)
             self._events[self._gone] = NOTHING
             self._gone += 1
-        if self._gone > self._most:
+        if 2 * self._gone > len(self._events):
             del self._events[: self._gone]
+            del self._at_s[: self._gone]
             self._gone = 0
+
+    def _is_over(self, now_s: float) -> bool:
+        """Whether the oldest event is one too many, or of too long ago."""
+        kept = len(self._events) - self._gone
+        if kept > self._most or self._bytes > self._most_bytes:
+            return True
+        return kept > 0 and now_s - self._at_s[self._gone] > MAX_SECONDS
 
     def reaches(self, number: int) -> bool:
         """Whether everything after this number is kept."""

@@ -1,0 +1,1 @@
+"""Parts about balancing: what passes a VIP, how fast, and to whom."""

@@ -1,0 +1,1 @@
+"""What offers load, and the containers that answer it."""

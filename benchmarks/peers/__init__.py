@@ -1,0 +1,1 @@
+"""What prewire is compared with: OVN, HAProxy, nginx, flows written by hand, bundles."""

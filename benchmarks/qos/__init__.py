@@ -1,0 +1,1 @@
+"""Parts about quality of service: limits, guarantees, and changing them."""

@@ -1,0 +1,1 @@
+"""What parts found, as tables, JSON, a page and pictures; and the machine it was found on."""
