@@ -27,9 +27,6 @@ _SERIES: Final[dict[tuple[int, int, int | None], str]] = {
     (Kind.CONTAINER, tables.ORIGIN.number, 100): "from",
 }
 
-COUNTED: Final = (Kind.SERVICE, Kind.CONTAINER)
-"""What all that is counted belongs to."""
-
 # The same for flows that match TCP flags.
 _OUTCOMES: Final = {SYN_ACK: "answered", RST: "reset"}
 

@@ -17,6 +17,7 @@ from ryu_apps.framework import parser
 
 _FLOW: Final = struct.Struct("!HBxIIHHHH4xQQQ")  # ofp_flow_stats up to its match
 _GROUP: Final = struct.Struct("!HBxI")  # ofp_group_desc up to its buckets
+_COUNTS: Final = struct.Struct("!H2xII4xQQII")  # ofp_group_stats up to its buckets
 _MATCH: Final = struct.Struct("!HH")  # ofp_match up to its fields; its length leaves out padding
 
 
@@ -139,6 +140,30 @@ class GroupEntry(_Entry):
         return self.parsed.buckets
 
 
+class GroupCountsEntry(_Entry):
+    """What a group counted."""
+
+    __slots__ = ("byte_count", "group_id", "packet_count", "ref_count")
+    group_id: int
+    ref_count: int
+    packet_count: int
+    byte_count: int
+    _full = parser.OFPGroupStats
+
+    @classmethod
+    def parser(cls, buf: bytes, offset: int) -> Self:
+        """What the framework calls for each entry. ValueError for a length that cannot be."""
+        entry = cls(_cut(buf, offset, _COUNTS.size))
+        counts = _COUNTS.unpack_from(entry.raw)
+        _, entry.group_id, entry.ref_count, entry.packet_count, entry.byte_count = counts[:5]
+        return entry
+
+    @property
+    def bucket_stats(self) -> Any:
+        """The framework's counters of buckets."""
+        return self.parsed.bucket_stats
+
+
 def _cut(buf: bytes, offset: int, least: int) -> bytes:
     length = int.from_bytes(buf[offset : offset + 2], "big")
     if not least <= length <= len(buf) - offset:
@@ -149,3 +174,4 @@ def _cut(buf: bytes, offset: int, least: int) -> bytes:
 lengths.install()
 parser.OFPFlowStatsReply.cls_stats_body_cls = FlowEntry
 parser.OFPGroupDescStatsReply.cls_stats_body_cls = GroupEntry
+parser.OFPGroupStatsReply.cls_stats_body_cls = GroupCountsEntry

@@ -5,11 +5,14 @@ Must not know: what was asked, what time it is.
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from openflow.cookies import Kind
 from ryu_apps import reports
+from ryu_apps.counted_slices import Slice
 
 # Dealing with what a switch tells takes one part in so many of the time at most: who has a hundred
 # thousand flows is asked less often, and programming it goes on as quickly.
@@ -45,18 +48,37 @@ class Multipart:
 
 @dataclass(slots=True)
 class Asked:
-    """What a switch was asked for at once, since a time (monotonic seconds)."""
+    """What a switch is asked for, question by question, since a time (monotonic seconds)."""
 
     since: float
+    left: deque[Slice] = field(default_factory=deque)  # questions to come
+    xid: int = 0  # of the one that waits for its answer
+    flows: Counter[Kind] = field(default_factory=Counter)  # that were read, by their kind
     parts: Multipart = field(default_factory=Multipart)
-    took_s: float | None = None  # until the answer was dealt with to its end; None: it was not
+    busy_s: float = 0.0  # from each question until its answer was dealt with
+    ended: bool = False
+    asked_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asked_at = self.since
+
+    def ask(self, xid: int, now: float) -> None:
+        """The next question."""
+        self.xid, self.asked_at = xid, now
+
+    def answered(self, now: float) -> float:
+        """An answer was dealt with; for how many seconds to rest before the next question."""
+        took_s = now - self.asked_at
+        self.busy_s += took_s
+        return took_s * (REST - 1)
 
     def end(self, now: float) -> None:
-        """All of the answer was dealt with."""
-        self.took_s = now - self.since
+        """The last answer was dealt with."""
+        self.answered(now)
+        self.ended = True
 
     def is_due(self, now: float, every_s: float) -> bool:
-        """Whether to ask again; never while an answer waits, so that none pile up."""
-        if self.took_s is None:
-            return now - self.since >= PATIENCE_SECONDS
-        return now - self.since >= max(every_s - _SLACK_SECONDS, self.took_s * REST)
+        """Whether to begin again; never while an answer waits, so that none pile up."""
+        if not self.ended:
+            return now - self.asked_at >= PATIENCE_SECONDS
+        return now - self.since >= max(every_s - _SLACK_SECONDS, self.busy_s * REST)

@@ -1,38 +1,37 @@
 """The app that reads switches' counters and serves them to Prometheus at /metrics.
 
 Polls flow, group, port, queue and meter statistics of every connected switch while this controller
-leads, and hears the last readings of meters that are about to start again at zero
-(`ryu_apps.link`). Names come from the database, by the numbers in cookies and ids. No label names a
-client or a flow.
+leads, flows slice by slice, and hears the last readings of meters that are about to start again at
+zero (`ryu_apps.link`). Names come from the database, by the numbers in cookies and ids. No label
+names a client or a flow.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from prometheus_client import start_http_server
 
+from nib.intent import Container, Service
 from openflow import tables
-from openflow.cookies import OWNER_MASK, Cookie, Kind
-from ryu_apps import framework, wire
+from openflow.cookies import Cookie, Kind
+from ryu_apps import framework, reports, wire
 from ryu_apps.collectors import collectors
 from ryu_apps.context import ControllerContext
-from ryu_apps.counters import COUNTED
+from ryu_apps.counted_slices import KIND_MASK, counted_slices
 from ryu_apps.errors import ControllerFailed
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.message_ids import LAST_READINGS, QUEUES, TELEMETRY, is_of, message_ids
 from ryu_apps.multipart import Asked
 
-# Flows whose packets are counted, by their kind: most flows of a switch are of stations.
-_COUNTED: Final = tuple(Cookie(kind, 0).value for kind in COUNTED)
 _OF_POLICIES: Final = Cookie(Kind.POLICY, 0).value
-_KIND_MASK: Final = OWNER_MASK | 0xFF << 32
 
 
 class Telemetry(framework.App):  # type: ignore[misc]
@@ -44,6 +43,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
     def __init__(self, *args: Any, controller: ControllerContext, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._settings = controller.settings
+        self._nib = controller.nib
         self._leadership = controller.leadership
         self._registry = controller.registry
         self._read_at = controller.measures.read_at
@@ -87,6 +87,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
         if is_of(TELEMETRY, event.msg.xid):
             self._take(event.msg, self._read.traffic.flows)
             self._take_whole(event.msg, self._policy_flows.__setitem__)
+            self._mailbox.post(lambda: self._slice_read(event.msg))
 
     @on(ofp_event.EventOFPGroupStatsReply, MAIN)
     def _heard_groups(self, event: Any) -> None:
@@ -149,6 +150,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
     def _poll(self) -> None:
         if not self._leadership.leading:
             self._read.policies.clear()  # meters start again at zero, and another hears it
+            self._asked.clear()
         now = time.monotonic()
         for dpid, datapath in self._datapaths.items():
             asked = self._asked.get(dpid)
@@ -159,20 +161,54 @@ class Telemetry(framework.App):  # type: ignore[misc]
     def _ask(self, dpid: str, datapath: Any) -> None:
         if not self._leadership.leading:
             return
-        groups, ports, queues, policies, meters = itertools.islice(self._xids, 5)
-        self._asked[dpid] = asked = Asked(time.monotonic())
-        asked.parts.expect(queues, policies, meters)
+        before = self._asked.get(dpid)
+        flows = before.flows if before is not None and before.ended else self._most_flows()
+        self._asked[dpid] = asked = Asked(time.monotonic(), deque(counted_slices(flows)))
         self._policy_flows.pop(dpid, None)
+        self._go_on(dpid, datapath, asked)
+
+    def _most_flows(self) -> Mapping[Kind, int]:
+        """How many counted flows a switch may have that was not read yet, about."""
+        with self._nib.view() as view:
+            return {
+                Kind.SERVICE: 2 * view.count(Service),
+                Kind.CONTAINER: 6 * view.count(Container),
+            }
+
+    def _slice_read(self, message: Any) -> None:
+        """A part of a slice was dealt with; after the last one, rest and go on."""
+        dpid = framework.dpid_of(message.datapath)
+        asked = self._asked.get(dpid)
+        if asked is None or asked.xid != message.xid:
+            return
+        asked.flows[asked.left[0].kind] += len(message.body)
+        if message.flags & reports.MORE:
+            return
+        asked.left.popleft()
+        rest_s = asked.answered(time.monotonic())
+        self._mailbox.after(rest_s, partial(self._go_on, dpid, message.datapath, asked))
+
+    def _go_on(self, dpid: str, datapath: Any, asked: Asked) -> None:
+        """Ask for the next slice, or for all else."""
+        if self._asked.get(dpid) is not asked:
+            return
+        xid = next(self._xids)
+        asked.ask(xid, time.monotonic())
+        if asked.left:
+            _, cookie, mask = asked.left[0]
+            framework.send(datapath, wire.flows_request(xid, cookie=cookie, mask=mask))
+        else:
+            self._ask_more(dpid, datapath, asked)
+
+    def _ask_more(self, dpid: str, datapath: Any, asked: Asked) -> None:
+        groups, ports, queues, policies, meters = itertools.islice(self._xids, 5)
+        asked.parts.expect(queues, policies, meters)
         messages = (
-            *(
-                wire.flows_request(next(self._xids), cookie=counted, mask=_KIND_MASK)
-                for counted in _COUNTED
-            ),
             wire.group_stats_request(groups),
             wire.port_stats_request(ports),
             wire.queue_stats_request(queues),
             wire.flows_request(
-                policies, table=tables.POLICE.number, cookie=_OF_POLICIES, mask=_KIND_MASK
+                policies, table=tables.POLICE.number, cookie=_OF_POLICIES, mask=KIND_MASK
             ),
             wire.meter_stats_request(meters),
         )
