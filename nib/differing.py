@@ -6,9 +6,10 @@ Must not know: who tells it to whom, or where the versions come from.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 from nib.intent import Container
@@ -40,13 +41,19 @@ class Difference:
 
 def changed(before: Intent, after: Intent) -> list[Difference]:
     """The fields that differ."""
-    old, new = _flat(asdict(before)), _flat(asdict(after))
+    old, new = _flat(_values(before)), _flat(_values(after))
     names = [*new, *(name for name in old if name not in new)]
     return [
         Difference(_spoken(name), _text(old.get(name)), _text(new.get(name)))
         for name in names
         if old.get(name) != new.get(name)
     ]
+
+
+@cache
+def all_but(kind: type[Intent], *names: str) -> Callable[[Intent], object]:
+    """Reads all fields but these, to compare two versions of an object by."""
+    return attrgetter(*(each.name for each in fields(kind) if each.name not in names))
 
 
 def stated(created: Intent) -> list[Difference]:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeVar, cast
 
+from nib.differing import all_but
 from nib.fields import MAX_NUMBER
 from nib.intent import Container, Service
 from nib.mirror import Lookups, Mirror, RowChange
@@ -32,6 +33,8 @@ from nib.records import (
 )
 
 R = TypeVar("R", bound=Record)
+
+_ALLOTTED: Final = ("generation", "number")  # what is not stated, but given by the draft
 
 # Rows with the key of another, which go with it.
 _ABOUT: Final[Mapping[type[Any], tuple[type[Record], ...]]] = {
@@ -128,18 +131,19 @@ class Draft(Lookups):
 
     def _put_intent(self, old: Intent | None, record: Intent) -> Intent:
         if old is not None:
-            record = _with_number(record, _number(old))
-            if _is_same(old, record):
+            if _agree(old, record, *_ALLOTTED):
                 return old
+            number = _number(old)
             if _is_renewal(old, record):
-                record = replace(record, generation=old.generation)
+                record = _allotted(record, number, old.generation)
                 self._apply(RowChange(old, record))
                 return record
         else:
             self._forget_what_was_said(type(record), record.key)
-            if _number(record) == 0:
-                record = _with_number(record, self._allot(record))
-        record = replace(record, generation=self._next_generation)
+            number = _number(record)
+            if number == 0:
+                number = self._allot(record)
+        record = _allotted(record, number, self._next_generation)
         self._apply(RowChange(old, record))
         self._bump()
         return record
@@ -197,10 +201,10 @@ def _number(record: Intent) -> int | None:
     return record.number if isinstance(record, NUMBERED) else None
 
 
-def _with_number(record: Intent, number: int | None) -> Intent:
+def _allotted(record: Intent, number: int | None, generation: int) -> Intent:
     if number is None or not isinstance(record, NUMBERED):
-        return record
-    return replace(record, number=number)
+        return replace(record, generation=generation)
+    return replace(record, number=number, generation=generation)
 
 
 def _successor(number: int) -> int:
@@ -217,8 +221,7 @@ def _is_count(change: RowChange) -> bool:
 
 def _is_same(old: Record | None, new: Record | None) -> bool:
     if isinstance(old, INTENT) and isinstance(new, INTENT):
-        before, after = cast(Intent, old), cast(Intent, new)
-        return before == replace(after, generation=before.generation)
+        return _agree(cast(Intent, old), cast(Intent, new), "generation")
     return old == new
 
 
@@ -226,4 +229,11 @@ def _is_renewal(old: Intent, new: Intent) -> bool:
     """Whether a container's lease is all that changes: no switch has to know."""
     if not (isinstance(old, Container) and isinstance(new, Container)):
         return False
-    return _is_same(old, replace(new, lease_until_ms=old.lease_until_ms))
+    return _agree(old, new, *_ALLOTTED, "lease_until_ms")
+
+
+def _agree(old: Intent, new: Intent, *but: str) -> bool:
+    """Whether two versions are the same but for these fields."""
+    kind: Any = type(old)
+    part = all_but(kind, *but)
+    return type(new) is kind and part(old) == part(new)

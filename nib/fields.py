@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import TypeAlias
 
 from nib.errors import FieldError
@@ -84,6 +85,8 @@ def check_address(field: str, value: object) -> str:
 
     RFC 1122 section 3.2.1.3 and RFC 4291 section 2.4 list what is not.
     """
+    if isinstance(value, str) and _is_plain(value):
+        return value
     address = _parsed(field, value)
     if not _is_unicast(address):
         raise FieldError(
@@ -102,6 +105,16 @@ def check_host_address(field: str, value: object) -> str:
     if scoped or address.is_multicast or address.is_unspecified or value == _EVERYONE:
         raise FieldError(field, f"{value!r} is no host's address", "give one such as 10.0.0.7")
     return _canonical(field, value, address)
+
+
+@lru_cache(maxsize=1 << 10)  # an address is checked again wherever its record comes by
+def _is_plain(value: str) -> bool:
+    """Whether it is a unicast address in canonical form."""
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return _is_unicast(address) and str(address) == value
 
 
 def _parsed(field: str, value: object) -> IPAddress:

@@ -16,11 +16,10 @@ Must not know: switches' connections, what is installed, when ticks are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import fields
-from operator import attrgetter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, cast
 
+from nib.differing import all_but
 from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.observed import Connections, Ejected, Health, Report
@@ -44,8 +43,8 @@ Slots: TypeAlias = SlotTable | LocalSlots
 _NOTHING: Final = Rules()
 
 # What no rule has of a container, and what slots are not dealt by.
-_RENEWED: Final = {"generation", "lease_until_ms"}
-_ADDRESSED: Final = _RENEWED | {"address", "mac", "port"}
+_RENEWED: Final = ("generation", "lease_until_ms")
+_ADDRESSED: Final = (*_RENEWED, "address", "mac", "port")
 
 
 class Incremental:
@@ -73,7 +72,7 @@ class Incremental:
             if self._is_known(change):
                 continue
             self.view.apply(change)
-            if _is_same(change, _RULED):  # its lease was renewed
+            if _is_only(change, _RENEWED):
                 continue
             touched |= touched_units(change, self.view)
             services |= self._services(change)
@@ -178,7 +177,7 @@ class Incremental:
             case Service(name=name):
                 return {name}
             case Container(service=name):
-                return set() if _is_same(change, _WEIGHED) else {name}
+                return set() if _is_only(change, _ADDRESSED) else {name}
             case SlotTable(service=name) | LocalSlots(service=name):
                 return {name}
             case Switch() if change.old is None or change.new is None:
@@ -264,15 +263,7 @@ def _open(record: object) -> int | None:
     return record.open if isinstance(record, Connections) else None
 
 
-def _all_but(names: Collection[str]) -> Callable[[Container], object]:
-    return attrgetter(*(each.name for each in fields(Container) if each.name not in names))
-
-
-_RULED: Final = _all_but(_RENEWED)
-_WEIGHED: Final = _all_but(_ADDRESSED)
-
-
-def _is_same(change: RowChange, part: Callable[[Container], object]) -> bool:
-    """Whether a container's row changed, but not this part of it."""
-    old, new = change.old, change.new
+def _is_only(change: RowChange, names: tuple[str, ...]) -> bool:
+    """Whether a container's row changed in nothing but these fields."""
+    part, old, new = all_but(Container, *names), change.old, change.new
     return isinstance(old, Container) and isinstance(new, Container) and part(old) == part(new)
