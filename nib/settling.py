@@ -4,8 +4,8 @@ A full garbage collection walks all objects there are, those of a framework, the
 compiled flows among them, and whoever waits for the process waits meanwhile: 0.3 s and more where
 it is a few hundred thousand. What is there at the beginning stays as long as the process does; what
 comes and goes later is freed by its reference counts, but for cycles, and those mostly die young.
-Cycles wait for a collection of the young, and of those that have outlived one: 5,000 and 50,000
-objects at most, some megabytes, and no pause of more than a few milliseconds.
+Cycles wait for a collection of the young, and of those that have outlived one: 5,000 and 15,000
+objects at most, some megabytes, and no pause of more than some ten milliseconds.
 
 Must not know: what the process does.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-_THRESHOLDS: Final = (5_000, 10, 100)  # of new objects; of collections of them; of these
+_THRESHOLDS: Final = (5_000, 2, 500)  # of new objects; of collections of them; of these
 
 
 def settle() -> None:

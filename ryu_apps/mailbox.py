@@ -26,7 +26,7 @@ class Mailbox:
 
     def __init__(self, name: str) -> None:
         self.failures = 0
-        self._queue: queue.Queue[tuple[float, Work] | None] = queue.Queue()
+        self._queue: queue.SimpleQueue[tuple[float, Work] | None] = queue.SimpleQueue()
         self._timers: list[tuple[float, int, Work]] = []
         self._order = count()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
