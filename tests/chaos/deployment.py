@@ -148,6 +148,7 @@ def deployed(directory: Path) -> Iterator[ChaosDeployment]:
         stack.callback(up.close)
         for each in up.running:
             each.start()
+        until(up.rest.ready, bool, "all REST servers are ready", START_S)
         until(up.status, lambda told: told["leader"], "a controller leads", START_S)
         yield up
 

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.fabric.site import FabricSite
 from tests.waiting import until
@@ -47,6 +48,7 @@ class Traffic:
     _new: Counter[str] = field(default_factory=Counter)
     _lost: Counter[str] = field(default_factory=Counter)
     _why: Counter[str] = field(default_factory=Counter)
+    _echoed: dict[int, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _readers: list[threading.Thread] = field(default_factory=list)
 
@@ -90,8 +92,18 @@ class Traffic:
         self.await_held()
 
     def await_held(self) -> None:
-        """Return when all connections are held, again."""
-        until(lambda: self.held, lambda held: held == self.wanted, "all connections are held", 60)
+        """Return when all connections are held, again, and an echo has come on each since now.
+
+        A connection that a fault broke may learn of it only with its next packet.
+        """
+        now = time.monotonic()
+
+        def held() -> int:
+            with self._lock:
+                since = [at > now for at in self._echoed.values()]
+            return self.held if len(since) == len(self.clients) and all(since) else 0
+
+        until(held, lambda found: found == self.wanted, "all connections are held and answer", 60)
 
     def end(self) -> None:
         """Kill all."""
@@ -108,11 +120,11 @@ class Traffic:
         assert process.stdout is not None
         for line in process.stdout:
             try:
-                self._note(json.loads(line))
+                self._note(process.pid, json.loads(line))
             except ValueError:
                 return  # killed in the middle of it
 
-    def _note(self, told: dict[str, object]) -> None:
+    def _note(self, client: int, told: dict[str, Any]) -> None:
         with self._lock:
             if "open" in told:
                 self.held += 1
@@ -121,10 +133,9 @@ class Traffic:
                 self._lost[str(told["lost"])] += 1
                 self._why[f"held: {told['why']}"] += 1
             else:
-                why = told.pop("why")
-                assert isinstance(why, dict)
-                self._why.update(why)
-                self._new.update({name: int(str(count)) for name, count in told.items()})
+                self._echoed[client] = time.monotonic() - told.pop("silent")
+                self._why.update(told.pop("why"))
+                self._new.update(told)
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:

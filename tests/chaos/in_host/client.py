@@ -3,12 +3,14 @@
 It holds so many connections, and asks for the echo of the next number on each, four times a second;
 beside them it opens a new one ten times a second, and closes it. It prints a line of JSON each time
 that something ends: {"open": NAME}, {"lost": NAME, "why": TEXT} of a held one, and twice a second
-{"opened": N, "refused": N, "failed": N, "why": {TEXT: N}} of new ones.
+{"opened": N, "refused": N, "failed": N, "why": {TEXT: N}} of new ones, with {"silent": S}: seconds
+since the held connection that waits longest for an echo had one.
 """
 
 import asyncio
 import json
 import sys
+import time
 from collections import Counter
 
 PACE_S = 0.25
@@ -22,6 +24,7 @@ class Client:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.why: Counter[str] = Counter()
+        self.echoed: dict[asyncio.StreamWriter, float] = {}
 
     async def opened(self) -> tuple[str, asyncio.StreamReader, asyncio.StreamWriter] | None:
         """A new connection and who answered; None where nobody did."""
@@ -50,9 +53,28 @@ class Client:
                 continue
             name, reader, writer = opened
             tell({"open": name})
-            why = await talked(reader, writer)
+            why = await self.talked(reader, writer)
+            self.echoed.pop(writer)
             writer.transport.abort()
             tell({"lost": name, "why": why})
+
+    async def talked(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        """Ask for echoes; return why it ended."""
+        number = 0
+        while True:
+            self.echoed[writer] = time.monotonic()
+            number += 1
+            line = b"%d\n" % number
+            try:
+                async with asyncio.timeout(SILENT_S):
+                    writer.write(line)
+                    await writer.drain()
+                    echo = await reader.readline()
+            except (OSError, TimeoutError) as error:
+                return repr(error)
+            if echo != line:
+                return f"{echo!r} for {line!r}"
+            await asyncio.sleep(PACE_S)
 
     async def fresh(self) -> None:
         running: set[asyncio.Task[None]] = set()
@@ -72,8 +94,9 @@ class Client:
             await asyncio.sleep(TOLD_S)
             counts, self.counts = self.counts, Counter()
             why, self.why = self.why, Counter()
-            if counts:
-                tell({**counts, "why": why})
+            now = time.monotonic()
+            silent = max((now - at for at in self.echoed.values()), default=0.0)
+            tell({**counts, "why": why, "silent": silent})
 
     async def main(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -81,24 +104,6 @@ class Client:
                 group.create_task(self.hold())
             group.create_task(self.fresh())
             group.create_task(self.told())
-
-
-async def talked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
-    """Why it ended."""
-    number = 0
-    while True:
-        number += 1
-        line = b"%d\n" % number
-        try:
-            async with asyncio.timeout(SILENT_S):
-                writer.write(line)
-                await writer.drain()
-                echo = await reader.readline()
-        except (OSError, TimeoutError) as error:
-            return repr(error)
-        if echo != line:
-            return f"{echo!r} for {line!r}"
-        await asyncio.sleep(PACE_S)
 
 
 def tell(what: object) -> None:
