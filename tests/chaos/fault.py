@@ -26,7 +26,8 @@ class Dies(Enum):
     NOBODY = "nobody"
     CONTAINER = "container"
     DATA_PATH = "data path"
-    """ovs-vswitchd: the connections of all switches are known to it alone."""
+    """ovs-vswitchd: it alone knows the connections of all switches. Those whose slot has changed
+    hands since they began are reset."""
 
 
 @dataclass(frozen=True, slots=True)

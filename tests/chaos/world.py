@@ -24,7 +24,8 @@ from topologies.processes import run
 from topologies.shapes import leaf_spine
 
 _BEGIN_S: Final = 120.0
-_HEALTH: Final = {"kind": "tcp", "interval_ms": 300, "timeout_ms": 300, "rise": 1, "fall": 2}
+_HEALTH: Final = {"kind": "tcp", "interval_ms": 1000, "timeout_ms": 1000, "rise": 1, "fall": 3}
+"""Slower than a switch restarts: containers that nobody reached meanwhile are not held for dead."""
 
 
 @dataclass
