@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 
 PURE := tests/unit tests/property tests/golden
 REAL := tests/guides tests/page tests/nib tests/predictor tests/switch \
-  tests/acceptance tests/fabric tests/prewarm
+  tests/acceptance tests/fabric tests/prewarm tests/chaos tests/soak
 
 # Tests that run beside each other: every worker on a machine of its own.
 BESIDE := -m 'not alone' $(REAL)

@@ -18,6 +18,7 @@ from ryu_apps.framework import parser
 _FLOW: Final = struct.Struct("!HBxIIHHHH4xQQQ")  # ofp_flow_stats up to its match
 _GROUP: Final = struct.Struct("!HBxI")  # ofp_group_desc up to its buckets
 _COUNTS: Final = struct.Struct("!H2xII4xQQII")  # ofp_group_stats up to its buckets
+_BUCKET_COUNTS: Final = 16  # bytes of an ofp_bucket_counter
 _MATCH: Final = struct.Struct("!HH")  # ofp_match up to its fields; its length leaves out padding
 
 
@@ -154,6 +155,8 @@ class GroupCountsEntry(_Entry):
     def parser(cls, buf: bytes, offset: int) -> Self:
         """What the framework calls for each entry. ValueError for a length that cannot be."""
         entry = cls(_cut(buf, offset, _COUNTS.size))
+        if (entry.length - _COUNTS.size) % _BUCKET_COUNTS:
+            raise ValueError(f"counters of buckets in {entry.length - _COUNTS.size} bytes")
         counts = _COUNTS.unpack_from(entry.raw)
         _, entry.group_id, entry.ref_count, entry.packet_count, entry.byte_count = counts[:5]
         return entry

@@ -2,9 +2,10 @@
 
 Every request is one change of one container (a PUT or a DELETE by its own path, `?wait=applied`),
 and is answered when the switch has acknowledged it. `paced`: they are due at a rate, and each one's
-time runs from when it is due. `at most`: clients that send the next as soon as they have an answer.
-A third of the changes is another port of a container, a third takes one away at once, a third is a
-new container in its service. The client shares the processors with everything else.
+time runs from when it is due; `paced 400` tells what a little less than the most comes to. `at
+most`: clients that send the next as soon as they have an answer. A third of the changes is another
+port of a container, a third takes one away at once, a third is a new container in its service. The
+client shares the processors with everything else.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from benchmarks.sites.site import Site, running_site
 from prewire.commands.credentials import token_for
 
 RATE: Final = 500.0
+LESS: Final = 400.0
 SECONDS: Final = 30
 CONNECTIONS: Final = 256  # so that a change that is due need not wait for one
 CLIENTS: Final = 64
@@ -48,6 +50,8 @@ def measure(rounds: int | None, seconds: int | None) -> Outcome:
         load("register", lambda: client.load(there.registrations(), size, _REGISTERING), size)
         changes: Iterator[bytes] = there.changes()
         client.load(changes, _WARM, CLIENTS)
+        fewer = round(count * LESS / RATE)
+        load(f"paced {LESS:g}", lambda: client.load(changes, fewer, CONNECTIONS, LESS), fewer)
         paced = load("paced", lambda: client.load(changes, count, CONNECTIONS, RATE), count)
         most = load("at most", lambda: client.load(changes, count, CLIENTS), count)
         memory = ", ".join(f"{name} {mib:.0f}" for name, mib in _memory(site).items())

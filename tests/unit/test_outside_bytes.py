@@ -30,7 +30,7 @@ from prewire.documents.document import BadDocument, read
 from prewire.explaining.tracing import read_trace
 from prewire.settings import SettingsError, load
 from ryu_apps import reports
-from ryu_apps.entries import FlowEntry, GroupEntry
+from ryu_apps.entries import FlowEntry, GroupCountsEntry, GroupEntry
 from ryu_apps.framework import ofproto, parser
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.packet_ins import PacketIns
@@ -113,6 +113,12 @@ def test_a_match_that_is_cut_off_is_not_ours() -> None:
     with pytest.raises(reports.NotOurs):
         reports.match_of(entry)
     assert entry.raw.hex() in str(entry)
+
+
+def test_counters_of_buckets_that_end_in_the_middle_are_refused() -> None:
+    raw = struct.pack("!H2xII4xQQII", 57, 1, 2, 3, 4, 5, 0) + bytes(17)
+    with pytest.raises(ValueError, match="counters of buckets in 17 bytes"):
+        GroupCountsEntry.parser(raw, 0)
 
 
 def test_a_group_of_an_unknown_type_is_not_ours() -> None:
