@@ -8,9 +8,7 @@ blocks of six hours. Exits 1 where data are missing.
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.errors import BenchmarkFailed
+from benchmarks.prediction.front import command
 from benchmarks.prediction.traces import TRACES, traces
 from benchmarks.results.report import Outcome, Row, Target
 from predictor.replay.rates import RatePoint, RatesResult, run
@@ -106,25 +105,7 @@ def _row(point: RatePoint) -> Row:
     return row
 
 
-def main() -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.prediction.bandwidth_forecast", description=__doc__
-    )
-    parser.add_argument("traces", nargs="?", type=Path, help=f"directory; default: ${TRACES}")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw violations over idle there")
-    options = parser.parse_args()
-    try:
-        result = run(abilene(options.traces or traces()))
-    except BenchmarkFailed as error:
-        print(f"benchmarks.prediction.bandwidth_forecast: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps({"outcome": outcome(result).as_json(), **result.as_json()}, indent=2))
-    print(outcome(result).as_table(), file=sys.stderr)
-    if options.plot:
-        draw(result, options.plot)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        command("bandwidth_forecast", __doc__, lambda where: run(abilene(where)), outcome, draw)
+    )

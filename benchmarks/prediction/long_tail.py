@@ -9,10 +9,8 @@ functions. Exits 1 where data are missing.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
-import json
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.errors import BenchmarkFailed
+from benchmarks.prediction.front import command
 from benchmarks.prediction.traces import TRACES, traces
 from benchmarks.results.report import Outcome, Row, Target
 from predictor.replay.long_tail import OURS, REFERENCE, LongTailResult, TailPoint, run
@@ -130,25 +129,5 @@ def _is_ours(point: TailPoint) -> bool:
     return point.policy.startswith(OURS)
 
 
-def main() -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.prediction.long_tail", description=__doc__
-    )
-    parser.add_argument("traces", nargs="?", type=Path, help=f"directory; default: ${TRACES}")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the front there")
-    options = parser.parse_args()
-    try:
-        result = run(*azure(options.traces or traces()))
-    except BenchmarkFailed as error:
-        print(f"benchmarks.prediction.long_tail: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps({"outcome": outcome(result).as_json(), **result.as_json()}, indent=2))
-    print(outcome(result).as_table(), file=sys.stderr)
-    if options.plot:
-        draw(result, options.plot)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command("long_tail", __doc__, lambda where: run(*azure(where)), outcome, draw))
