@@ -149,7 +149,7 @@ def _write_all(directory: Path, found: dict[str, Any]) -> None:
     (directory / "results.json").write_text(json.dumps(found, indent=2) + "\n")
     for part in found["parts"][-1:]:
         draw(part, directory / f"{part['part']}.png")
-    (directory / "README.md").write_text(markdown(found, directory, directory))
+    (directory / "README.md").write_text(markdown([found], directory, directory))
 
 
 def _options() -> argparse.Namespace:

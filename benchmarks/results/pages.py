@@ -1,7 +1,8 @@
-"""What one run found, as a page: the table of all comparisons, the targets, and every part.
+"""What runs found, as a page: the table of all comparisons, the targets, and every part.
 
-`python -m benchmarks.results.pages build/bench/results.json` writes it into benchmarks/README.md,
-between its marks, and the pictures into benchmarks/images.
+`python -m benchmarks.results.pages build/bench/results.json …` writes it into benchmarks/README.md,
+between its marks, and the pictures into benchmarks/images. Parts may have been run in several
+commands: the page says which were together, on what and when.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,10 +23,11 @@ _HERE: Final = Path(__file__).parents[1]
 _BEGIN, _END = "<!-- begin last run -->", "<!-- end last run -->"
 
 
-def markdown(found: Found, pictures: Path, folder: Path) -> str:
+def markdown(runs: Sequence[Found], pictures: Path, folder: Path) -> str:
     """The page, in Markdown. pictures: where they are; folder: where the page is, or above it."""
-    lines = [*_machine(found), *_compared(found["parts"]), *_targets(found["parts"])]
-    for part in found["parts"]:
+    parts = [part for found in runs for part in found["parts"]]
+    lines = [*_machines(runs), *_compared(parts), *_targets(parts)]
+    for part in parts:
         lines += _part(part, pictures, folder)
     return "\n".join(lines) + "\n"
 
@@ -46,16 +48,26 @@ def side_by_side(parts: Iterable[Found]) -> str:
 _HEAD: Final = ("part", "what", "prewire", "peer", "ratio", "asked", "limit")
 
 
-def _machine(found: Found) -> Iterator[str]:
-    yield ", ".join(f"{name}: {value}" for name, value in found["machine"].items()) + "."
-    for name, why in found.get("failed", {}).items():
-        yield f"\n**{name}** did not run: {why}"
+def _machines(runs: Sequence[Found]) -> Iterator[str]:
+    """The first one's whole, of the others what is different."""
+    first = runs[0]["machine"]
+    for found in runs:
+        machine = {
+            name: value
+            for name, value in found["machine"].items()
+            if found is runs[0] or first.get(name) != value
+        }
+        names = ", ".join(part["part"] for part in found["parts"])
+        described = ", ".join(f"{name}: {value}" for name, value in machine.items())
+        yield f"*{names}*: {described}.\n"
+        for name, why in found.get("failed", {}).items():
+            yield f"**{name}** did not run: {why}\n"
 
 
 def _compared(parts: Iterable[Found]) -> Iterator[str]:
     rows = [_beside(part, each) for part in parts for each in part["compared"]]
     if rows:
-        yield "\n### Side by side\n"
+        yield "### Side by side\n"
         yield from _table(_HEAD, rows)
 
 
@@ -115,18 +127,19 @@ def _row(cells: Iterable[str]) -> str:
 
 def main(argv: list[str]) -> int:
     """The command."""
-    if len(argv) != 1:
+    if not argv:
         print(__doc__, file=sys.stderr)
         return 2
-    source = Path(argv[0])
     images = _HERE / "images"
     images.mkdir(exist_ok=True)
-    for picture in source.parent.glob("*.png"):
-        shutil.copy(picture, images)
+    for source in argv:
+        for picture in Path(source).parent.glob("*.png"):
+            shutil.copy(picture, images)
+    runs = [json.loads(Path(source).read_text()) for source in argv]
     readme = _HERE / "README.md"
     before, _, rest = readme.read_text().partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    middle = markdown(json.loads(source.read_text()), images, _HERE)
+    middle = markdown(runs, images, _HERE)
     readme.write_text(f"{before}{_BEGIN}\n{middle}{_END}{after}")
     return 0
 
