@@ -133,8 +133,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
         if flows is not None:
             self._read.policies.read(dpid, flows, meters)
         if dpid in self._datapaths:
-            self._read_at.labels(dpid).set_to_current_time()  # meters are asked for last
-            self._asked[dpid].end(time.monotonic())
+            self._rest(dpid)
 
     def _state(self, datapath: Any, state: str) -> None:
         dpid = framework.dpid_of(datapath)
@@ -163,9 +162,9 @@ class Telemetry(framework.App):  # type: ignore[misc]
             return
         before = self._asked.get(dpid)
         flows = before.flows if before is not None and before.ended else self._most_flows()
-        self._asked[dpid] = asked = Asked(time.monotonic(), deque(counted_slices(flows)))
+        self._asked[dpid] = Asked(time.monotonic(), deque(counted_slices(flows)))
         self._policy_flows.pop(dpid, None)
-        self._go_on(dpid, datapath, asked)
+        self._ask_all_else(dpid, datapath)
 
     def _most_flows(self) -> Mapping[Kind, int]:
         """How many counted flows a switch may have that was not read yet, about."""
@@ -175,34 +174,11 @@ class Telemetry(framework.App):  # type: ignore[misc]
                 Kind.CONTAINER: 6 * view.count(Container),
             }
 
-    def _slice_read(self, message: Any) -> None:
-        """A part of a slice was dealt with; after the last one, rest and go on."""
-        dpid = framework.dpid_of(message.datapath)
-        asked = self._asked.get(dpid)
-        if asked is None or asked.xid != message.xid:
-            return
-        asked.flows[asked.left[0].kind] += len(message.body)
-        if message.flags & reports.MORE:
-            return
-        asked.left.popleft()
-        rest_s = asked.answered(time.monotonic())
-        self._mailbox.after(rest_s, partial(self._go_on, dpid, message.datapath, asked))
-
-    def _go_on(self, dpid: str, datapath: Any, asked: Asked) -> None:
-        """Ask for the next slice, or for all else."""
-        if self._asked.get(dpid) is not asked:
-            return
-        xid = next(self._xids)
-        asked.ask(xid, time.monotonic())
-        if asked.left:
-            _, cookie, mask = asked.left[0]
-            framework.send(datapath, wire.flows_request(xid, cookie=cookie, mask=mask))
-        else:
-            self._ask_more(dpid, datapath, asked)
-
-    def _ask_more(self, dpid: str, datapath: Any, asked: Asked) -> None:
+    def _ask_all_else(self, dpid: str, datapath: Any) -> None:
+        """All but the flows that come in slices, and at once: a switch that has just connected
+        tells so that it counts from zero, before it counts anything."""
         groups, ports, queues, policies, meters = itertools.islice(self._xids, 5)
-        asked.parts.expect(queues, policies, meters)
+        self._asked[dpid].parts.expect(queues, policies, meters)
         messages = (
             wire.group_stats_request(groups),
             wire.port_stats_request(ports),
@@ -217,3 +193,32 @@ class Telemetry(framework.App):  # type: ignore[misc]
             for port, queue in self._read.queues.apart(dpid)
         )
         framework.send(datapath, b"".join((*messages, *apart)))
+
+    def _rest(self, dpid: str) -> None:
+        """An answer was dealt with; go on after a while, if there is more to ask for."""
+        asked, now = self._asked[dpid], time.monotonic()
+        if asked.left:
+            rest_s = asked.answered(now)
+            self._mailbox.after(rest_s, partial(self._ask_slice, dpid, asked))
+        else:
+            asked.end(now)
+            self._read_at.labels(dpid).set_to_current_time()
+
+    def _ask_slice(self, dpid: str, asked: Asked) -> None:
+        if self._asked.get(dpid) is not asked:
+            return
+        xid = next(self._xids)
+        asked.ask(xid, time.monotonic())
+        _, cookie, mask = asked.left[0]
+        framework.send(self._datapaths[dpid], wire.flows_request(xid, cookie=cookie, mask=mask))
+
+    def _slice_read(self, message: Any) -> None:
+        """A part of a slice was dealt with."""
+        dpid = framework.dpid_of(message.datapath)
+        asked = self._asked.get(dpid)
+        if asked is None or asked.xid != message.xid:
+            return
+        asked.flows[asked.left[0].kind] += len(message.body)
+        if not message.flags & reports.MORE:
+            asked.left.popleft()
+            self._rest(dpid)

@@ -68,7 +68,7 @@ def test_connections_requests_in_flight_and_bits_are_learned(running: Controlled
     assert loads.policies == ("first",)
     demand = loads.demand(1.0).values[0]
     assert demand[np.isfinite(demand)][-1] >= 7
-    assert np.nanmax(loads.bits(1.0).values) > 0
+    until(lambda: np.nanmax(learn().bits(1.0).values), lambda most: most > 0, "bits are counted")
 
 
 def test_connections_that_find_no_container_are_demand(running: Controlled) -> None:
