@@ -10,7 +10,6 @@ import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,14 +192,14 @@ def test_ready_is_told_of_an_object_that_does_what_it_is_for(running: CommandLin
 @contextmanager
 def watching(api: str, *words: str) -> Iterator[subprocess.Popen[str]]:
     """`prewire watch … -o json`, until it is interrupted."""
+    # Whoever runs the tests in the background may have SIGINT ignored, and children inherit that.
+    heeding = ("env", "--default-signal=INT")
     process = subprocess.Popen(
-        command("watch", *words, "-o", "json"),
+        [*heeding, *command("watch", *words, "-o", "json")],
         env=environment({"PREWIRE_API": api}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Whoever runs the tests in the background may have it ignored, and children inherit that.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     try:
         yield process
