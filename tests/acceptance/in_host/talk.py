@@ -1,7 +1,7 @@
 """One keep-alive HTTP connection: `talk.py HOST PORT [SOURCE_PORT]`; each line on stdin is a path.
 
-Answers a line with a line: the container's name, or `failed` and why. Never connects again. With a
-source port, the port is free for the next connection as soon as this one ends.
+Answers a line with a line: the container's name, or `failed` and why; likewise where it cannot
+connect, and ends then. Never connects again. With a source port, the port is free for the next connection as soon as this one ends.
 """
 
 import http.client
@@ -16,7 +16,11 @@ def main() -> None:
     host, port, source = sys.argv[1], int(sys.argv[2]), [int(each) for each in sys.argv[3:]]
     connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
     connection.auto_open = 0
-    connection.sock = connected((host, port), source)
+    try:
+        connection.sock = connected((host, port), source)
+    except OSError as error:
+        sys.stdout.write(f"failed to connect: {error!r}\n")
+        return
     for line in sys.stdin:
         try:
             connection.request("GET", line.strip())
