@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -211,6 +211,7 @@ class Talk:
         """The container that answered; `failed …` where none did."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(path.encode() + b"\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # it could not connect, and says so
+            self._process.stdin.write(path.encode() + b"\n")
+            self._process.stdin.flush()
         return self._process.stdout.readline().decode().strip() or "failed: the client ended"

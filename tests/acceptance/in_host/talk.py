@@ -1,7 +1,8 @@
 """One keep-alive HTTP connection: `talk.py HOST PORT [SOURCE_PORT]`; each line on stdin is a path.
 
 Answers a line with a line: the container's name, or `failed` and why; likewise where it cannot
-connect, and ends then. Never connects again. With a source port, the port is free for the next connection as soon as this one ends.
+connect, and ends then. Never connects again. With a source port, the port is free for the next
+connection as soon as this one ends.
 """
 
 import http.client
