@@ -20,9 +20,9 @@ def plot(outcome: Outcome, path: Path) -> None:
     for name in outcome.samples[0].processes:
         there = [each for each in outcome.samples if name in each.processes]
         minutes = [(each.at_s - began) / 60 for each in there]
-        memory.plot(minutes, [each.processes[name].rss_mib for each in there], label=name)
+        memory.plot(minutes, [each.processes[name].own_mib for each in there], label=name)
         descriptors.plot(minutes, [each.processes[name].fds for each in there], label=name)
-    _label(memory, "resident memory (MiB)")
+    _label(memory, "resident memory of its own (MiB)")
     _label(descriptors, "file descriptors")
     descriptors.set_xlabel("minutes of changes, clients and traffic")
     memory.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -19,16 +19,18 @@ from topologies.processes import run
 
 _KIB: Final = 1024.0
 _MIB: Final = 1024.0 * 1024.0
-_SIZE: Final = re.compile(r"^(Rss|Pss):\s+(\d+) kB", re.MULTILINE)
+_SIZE: Final = re.compile(r"^(Rss|Anonymous):\s+(\d+) kB", re.MULTILINE)
 _MEMORY: Final = re.compile(r"([\w ]+?):(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Of one process. children: processes that it started and that are there, ended ones too."""
+    """Of one process. own_mib: what is resident of its memory and of no file; pages of programs and
+    libraries come and go with what runs. children: processes that it started and that are there,
+    ended ones too."""
 
     rss_mib: float
-    pss_mib: float
+    own_mib: float
     fds: int
     threads: int
     children: int
@@ -55,7 +57,7 @@ def usage(pid: int) -> Usage | None:
         tasks = list((place / "task").iterdir())
         return Usage(
             rss_mib=int(sizes["Rss"]) / _KIB,
-            pss_mib=int(sizes["Pss"]) / _KIB,
+            own_mib=int(sizes["Anonymous"]) / _KIB,
             fds=len(os.listdir(place / "fd")),
             threads=len(tasks),
             children=sum(map(_children, tasks)),

@@ -23,6 +23,7 @@ from tests.acceptance.site import VIP
 from tests.places import free_ports, short_directory
 from tests.predictor.prometheus_site import prometheus
 from tests.soak import samples
+from tests.soak.history import write_a_day
 from tests.soak.samples import Sample
 from tests.waiting import until
 from topologies import openvswitch
@@ -148,6 +149,7 @@ def soaked() -> Iterator[Soaked]:
             prometheus=server.url,
             **ports,
         )
+        write_a_day(given.state_dir / "history.sqlite", "web", "to-web")
         log, target = directory / _LOG, f"tcp:127.0.0.1:{given.controller_port}"
         with up.running(given, log) as children, running(spec, [target]) as net:
             token = token_for(given.api_url, given) or ""

@@ -106,7 +106,7 @@ def looks(pid: int) -> list[Sample]:
 def test_a_process_whose_memory_grows_is_found() -> None:
     with leaking("memory") as pid:
         seen = looks(pid)
-    times, sizes = [s.at_s for s in seen], [s.processes["p"].rss_mib for s in seen]
+    times, sizes = [s.at_s for s in seen], [s.processes["p"].own_mib for s in seen]
     grown = trend("p", "MiB", times, sizes, MEMORY)
     assert grown is not None
     assert not grown.is_flat

@@ -12,7 +12,7 @@ from tests.soak.pages import Made, Monotony
 from tests.soak.samples import Sample, Usage
 from tests.soak.verdict import MOST_STATE_MIB, RESTORED, judge, leaks
 
-HEALTHY: Final = Usage(rss_mib=100, pss_mib=90, fds=20, threads=9, children=0, cpu_s=1)
+HEALTHY: Final = Usage(rss_mib=100, own_mib=90, fds=20, threads=9, children=0, cpu_s=1)
 COUNTS: Final = dict.fromkeys(RESTORED, 10.0) | {"state_mib": 3.0}
 
 
@@ -46,7 +46,7 @@ def wrong(samples: list[Sample], **unexpected: int) -> list[str]:
 
 
 def test_a_healthy_hour_is_well() -> None:
-    verdict = judge(hour(rss_mib=1.0), monotony(), sample(0), sample(1), {})
+    verdict = judge(hour(own_mib=1.0), monotony(), sample(0), sample(1), {})
     assert verdict.violations == []
     assert {each.name for each in verdict.trends} >= {"memory of api", "descriptors of node"}
 
@@ -54,7 +54,7 @@ def test_a_healthy_hour_is_well() -> None:
 @pytest.mark.parametrize(
     ("growing", "told"),
     [
-        ({"rss_mib": 5.0}, "memory of api"),
+        ({"own_mib": 5.0}, "memory of api"),
         ({"fds": 12.0}, "descriptors of api"),
         ({"threads": 10.0}, "threads of api"),
     ],
@@ -109,7 +109,7 @@ def test_what_was_not_counted_is_not_well(name: str) -> None:
     ("usage", "told"),
     [
         (replace(HEALTHY, fds=40), "leaked: descriptors of api: 20, then 40"),
-        (replace(HEALTHY, children=1), "leaked: children of api: 0, 1"),
+        (replace(HEALTHY, children=3), "leaked: children of api: 0, 3"),
     ],
 )
 def test_what_a_process_keeps_at_rest_is_found(usage: Usage, told: str) -> None:
@@ -126,7 +126,7 @@ def test_of_the_predictors_growth_its_history_is_taken_off(history: float, is_we
     grown = [
         replace(
             each,
-            processes={"predictor": replace(HEALTHY, rss_mib=100 + each.at_s / 180)},
+            processes={"predictor": replace(HEALTHY, own_mib=100 + each.at_s / 180)},
             history_mib=history * each.at_s / 3600,
         )
         for each in hour()
