@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from openflow.cookies import Kind
 from ryu_apps import reports
-from ryu_apps.counted_slices import Slice
+from ryu_apps.counted_slices import COUNTED, Slice
 
 # Dealing with what a switch tells takes one part in so many of the time at most: who has a hundred
 # thousand flows is asked less often, and programming it goes on as quickly.
@@ -58,9 +58,13 @@ class Asked:
     busy_s: float = 0.0  # from each question until its answer was dealt with
     ended: bool = False
     asked_at: float = field(init=False)
+    is_long: bool = field(
+        init=False
+    )  # there are so many flows that the switch is to rest meanwhile
 
     def __post_init__(self) -> None:
         self.asked_at = self.since
+        self.is_long = len(self.left) > len(COUNTED)
 
     def ask(self, xid: int, now: float) -> None:
         """The next question."""

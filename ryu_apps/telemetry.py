@@ -198,7 +198,7 @@ class Telemetry(framework.App):  # type: ignore[misc]
         """An answer was dealt with; go on after a while, if there is more to ask for."""
         asked, now = self._asked[dpid], time.monotonic()
         if asked.left:
-            rest_s = asked.answered(now)
+            rest_s = asked.answered(now) if asked.is_long else 0.0
             self._mailbox.after(rest_s, partial(self._ask_slice, dpid, asked))
         else:
             asked.end(now)
