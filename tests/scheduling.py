@@ -26,6 +26,7 @@ LONGEST: Final = (
     "tests/fabric",
     "tests/switch/test_leadership.py",
     "tests/guides/test_three_nodes.py",
+    "tests/soak/test_soak.py",
     "tests/guides/test_typed.py",
     "tests/acceptance ryu",
     "tests/switch/test_doctor.py",

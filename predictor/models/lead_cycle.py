@@ -15,6 +15,7 @@ SHORTEST = 4  # steps of a period
 REPETITIONS = 2.0  # of a period there must have been
 ALIKE = 0.5  # least correlation of a cycle with the one before
 SURE = 0.6  # from this correlation on, what the cycle does not bring is not expected
+LATELY = 2  # cycles, compared with as many before: enough to be sure, whatever was earlier
 CYCLES = 4  # earlier ones that are looked at
 CONTRAST = 3.0  # times the quiet quarter of a cycle that its peak is, where demand comes and goes
 
@@ -45,7 +46,7 @@ class Cycles:
         """values[j]: the history of service rows[j], all known, until end_ms."""
         periods, likeness = find_periods(values)
         self.period[rows] = periods
-        self.sure[rows] = likeness >= SURE
+        self.sure[rows] = np.maximum(likeness, _lately_alike(values, periods)) >= SURE
         self._since_ms[rows] = end_ms
         self._outlook[rows] = 0.0
         self.surges[rows] = False
@@ -98,6 +99,19 @@ def find_periods(values: Floats) -> tuple[Floats, Floats]:
         periods[i] = _first_peak(likeness[i])
     alike = likeness[np.arange(n), periods.astype(np.int64)]
     return periods, np.where(periods > 0, alike, 0.0)
+
+
+def _lately_alike(values: Floats, periods: Floats) -> Floats:
+    """The correlation of the last LATELY cycles of each row with as many, one cycle before."""
+    alike = np.zeros(periods.size)
+    for i in np.flatnonzero(periods):
+        period = int(periods[i])
+        steps = min(LATELY, values.shape[1] // period - 1) * period
+        late = _smoothed(values[i : i + 1, -steps - period :])[0]
+        after, before = late[period:], late[:-period]
+        if after.std() > 0 and before.std() > 0:
+            alike[i] = np.corrcoef(after, before)[0, 1]
+    return alike
 
 
 def _autocorrelation(values: Floats, lags: int) -> Floats:

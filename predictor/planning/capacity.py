@@ -70,12 +70,15 @@ class Expected:
 @dataclass(frozen=True, slots=True, eq=False)
 class Capacities:
     """Containers of each service and what decided it (an index of SOURCES); need: before the hold;
-    stale: by metrics that have been missing for a while."""
+    asked, because: the same as containers and why, before the service's limits; stale: by metrics
+    that have been missing for a while."""
 
     names: tuple[str, ...]
     containers: Ints
     need: Ints
+    asked: Ints
     why: NDArray[np.int8]
+    because: NDArray[np.int8]
     stale: Bools
     expected: Expected
     limits: Limits
@@ -115,12 +118,13 @@ class Capacity:
         kept = missing & (self._plan > held)
         planned = np.where(kept, self._plan, held)
         why[kept] = MISSING
+        because = why.copy()
         wanted = np.minimum(np.maximum(planned, limits.least), limits.most)
         why[wanted > planned], why[wanted < planned] = MINIMUM, MAXIMUM
         self._known_ms = np.maximum(self._known_ms, np.minimum(expected.known_ms, now_ms))
         stale = missing & (now_ms - self._known_ms >= self._stale_after_ms)
         self._plan = wanted
-        return Capacities(names, wanted, need, why, stale, expected, limits)
+        return Capacities(names, wanted, need, planned, why, because, stale, expected, limits)
 
     def remember(self, plans: dict[str, int]) -> None:
         """Plans of a predecessor, by service: kept while there are no metrics of it yet."""
@@ -180,7 +184,14 @@ def _finite(values: Floats | None, like: Floats | None = None) -> Floats:
 
 
 def _reason(capacities: Capacities, i: int) -> str:
-    expected, limits, why = capacities.expected, capacities.limits, int(capacities.why[i])
+    cause, because = int(capacities.why[i]), _cause(capacities, i)
+    if cause == MAXIMUM:
+        return f"at most {capacities.limits.most[i]} of {capacities.asked[i]}: {because}"
+    return f"at least {capacities.limits.least[i]}" if cause == MINIMUM else because
+
+
+def _cause(capacities: Capacities, i: int) -> str:
+    expected, limits = capacities.expected, capacities.limits
     takes = f"{limits.takes[i]:g} a container"
     texts = {
         LOAD: f"load now {expected.now[i]:.1f}, {takes}",
@@ -189,11 +200,9 @@ def _reason(capacities: Capacities, i: int) -> str:
         DEPENDENCY: f"a parent's surge brings up to {_at(expected.boost, i):.1f}, {takes}",
         KEEP_ALIVE: "a call is likely soon",
         HOLD: f"held for {limits.hold_s[i]:g} s after the last need",
-        MINIMUM: f"at least {limits.least[i]}",
-        MAXIMUM: f"at most {limits.most[i]}",
         MISSING: "metrics are missing: the last plan is kept",
     }
-    return texts[why]
+    return texts[int(capacities.because[i])]
 
 
 def _at(values: Floats | None, i: int) -> float:

@@ -18,13 +18,14 @@ class PlanRows:
 
     def __init__(self) -> None:
         self._names: tuple[str, ...] = ()
-        self._said = np.zeros((3, 0), dtype=np.int64)
+        self._said = np.zeros((4, 0), dtype=np.int64)
         self._made_ms = np.zeros(0, dtype=np.int64)
         self._rows: list[ContainerPlan] = []
 
     def of(self, capacities: Capacities, now_ms: int) -> tuple[ContainerPlan, ...]:
         """One a service, in their order."""
-        said = np.stack((capacities.containers, capacities.why, capacities.stale)).astype(np.int64)
+        known = (capacities.containers, capacities.why, capacities.because, capacities.stale)
+        said = np.stack(known).astype(np.int64)
         if capacities.names != self._names:
             self._names = capacities.names
             self._said = np.full_like(said, -1)

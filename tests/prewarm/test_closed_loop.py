@@ -17,7 +17,7 @@ from topologies import openvswitch
 from topologies.mininet_net import running
 from topologies.spec import single_switch
 
-pytestmark = [pytest.mark.root, pytest.mark.measures]  # seconds, of processes that start
+pytestmark = pytest.mark.root
 
 LOADS = Loads(surges=6, learned=4)
 

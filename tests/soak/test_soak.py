@@ -37,7 +37,7 @@ while True:
     time.sleep(0.05)
 """
 
-pytestmark = [pytest.mark.root, pytest.mark.alone]
+pytestmark = pytest.mark.root
 
 
 @pytest.fixture(scope="module")

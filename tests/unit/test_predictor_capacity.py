@@ -73,6 +73,21 @@ def test_between_surges_of_a_learned_period_less_is_expected() -> None:
     assert lead.demand[0] < 8.0
 
 
+def _every(period: int, *each: list[int]) -> Floats:
+    """Surges, the first at once and one a period."""
+    return np.concatenate([np.pad(np.array(one, float), (0, period - len(one))) for one in each])
+
+
+def test_a_first_surge_that_piled_up_does_not_hide_that_those_after_it_are_alike() -> None:
+    base = np.resize([0.1, 0.6, 0.9, 0.4, 0.8], 137)
+    base[:16] = 0.1
+    first, then = [3, 9, 11, 11, 17, 18, 9, 4], [3, 5, 5, 5, 6, 5, 4, 1]
+    load = np.maximum(base, np.concatenate((np.zeros(17), _every(30, first, then, then, then))))
+    lead = LeadModel().step(window(load[:-12]), 5.0, 0.99)
+    assert lead.period_s[0] == pytest.approx(30, abs=1)
+    assert lead.demand[0] < 3.0
+
+
 def test_noise_has_no_period() -> None:
     noise = np.random.default_rng(2).poisson(5.0, (20, 900)).astype(np.float64)
     assert not find_periods(noise)[0].any()
@@ -170,8 +185,15 @@ def test_every_reason_is_a_text_and_every_source_one_of_the_plan_s() -> None:
     plan = planned(Capacity(), expected(1.0, 2.0), Scaling("web"))
     for why in range(9):
         plan.why[0] = why
+        plan.because[0] = 0 if plan.source(0) == "limit" else why
         assert plan.reason(0)
         assert plan.source(0) in SOURCES
+
+
+def test_a_plan_at_its_limit_tells_what_asked_for_more() -> None:
+    plan = planned(Capacity(), expected(1.0, 9.0), Scaling("web", max_containers=4))
+    assert (plan.containers[0], plan.source(0)) == (4, "limit")
+    assert plan.reason(0) == "at most 4 of 9: up to 9.0 within the lead time, 1 a container"
 
 
 def test_the_last_known_step_is_where_metrics_end() -> None:
