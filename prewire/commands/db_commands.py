@@ -112,8 +112,9 @@ def serve(
     state_dir: StateDir = None,
 ) -> None:
     """Serve the database in state_dir until interrupted; for a service manager. The process becomes
-    ovsdb-server. A cluster's member that has failed for good is ended, to be started anew."""
-    from nib import dbfile, serving
+    ovsdb-server. A cluster's member that has failed for good, or whose disk is as good as full, is
+    ended, to be started anew."""
+    from nib import dbfile, failing, serving
     from nib.handshake import check_version
 
     certificates = settings.load().tls_files
@@ -131,6 +132,7 @@ def serve(
     serving.refuse_second(files)
     command = serving.server_command(files, listen or (), [*options, "-vsyslog:off"])
     if is_member:
+        failing.check_room(files.directory)
         watcher = [*tied(), sys.executable, "-m", "nib.failing", str(files.control)]
         subprocess.Popen([*watcher, str(os.getpid())], stdin=subprocess.DEVNULL)
     os.execv(command[0], command)  # noqa: S606 - it replaces this process

@@ -6,6 +6,8 @@ node agent.
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
@@ -14,8 +16,7 @@ from typing import Any, Final
 
 import httpx
 
-from nib.cluster import ClusterServer, EmbeddedCluster
-from nib.errors import ServerError
+from nib.cluster import EmbeddedCluster
 from prewire import processes
 from prewire.settings import load
 from tests.chaos import clocks
@@ -27,7 +28,15 @@ from tests.waiting import until
 ASK_S: Final = 5.0
 START_S: Final = 180.0
 
-_FAILED: Final = "failed"
+# Before a server's command: a member has beside it what `prewire db serve` starts.
+_WATCH: Final = shlex.join([*processes.tied(), sys.executable, "-m", "nib.failing"])
+_WATCHED: Final = (
+    "sh",
+    "-c",
+    "for each; do case $each in --unixctl=*) control=${each#*=};; esac; done; "
+    f'{_WATCH} "$control" $$ & exec "$@"',
+    "watched",
+)
 _PREDICTOR: Final = ("predictor_port", "predictor_metrics_port")
 
 
@@ -104,8 +113,6 @@ class ChaosDeployment(FabricDeployment):
                 server.resume()
             if server.process is not None and server.process.poll() is not None:
                 server.kill()  # it ended by itself: collect it
-            if server.pid is not None and has_failed(server):
-                server.kill()
             clocks.set_right(server.files.directory / "clock")
         self.cluster.start()
         for each in self.running:
@@ -124,14 +131,6 @@ class ChaosDeployment(FabricDeployment):
         super().close()
 
 
-def has_failed(server: ClusterServer) -> bool:
-    """Whether a member is out of its cluster until it is started anew."""
-    try:
-        return server.status().state == _FAILED
-    except ServerError:
-        return False
-
-
 @contextmanager
 def deployed(directory: Path) -> Iterator[ChaosDeployment]:
     """All processes, with their state in `directory`, ready for switches."""
@@ -142,7 +141,7 @@ def deployed(directory: Path) -> Iterator[ChaosDeployment]:
         for home in homes:
             clocks.set_right(home / "clock")
         preloaded = clocks.library(directory)
-        wrapper = [*processes.tied(), *clocks.server_wrapper(preloaded)]
+        wrapper = [*processes.tied(), *_WATCHED, *clocks.server_wrapper(preloaded)]
         cluster = stack.enter_context(EmbeddedCluster(directory / "db", wrapper))
         up = _processes(directory, log, cluster, preloaded)
         stack.callback(up.close)

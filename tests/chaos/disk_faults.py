@@ -1,9 +1,8 @@
 """Disks of the database that are full, and what is done about its members then.
 
-ovsdb-server never mends itself: one that could not write goes on with the state `failed`, or with a
-gap in its file of which it knows nothing until it is started again, and then refuses
-(Open vSwitch 3.1). So all are started anew, one after the other; one that refuses is replaced, as
-docs/cluster.md says.
+A member without room ends (`nib.failing`), before it writes on with a gap in its file of which it
+knows nothing until it is started again, and then refuses (Open vSwitch 3.1). All are started anew
+when there is room; one that refuses is replaced, as docs/cluster.md says.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from prewire.api.problems import MEDIA_TYPE
 from tests import disk
 from tests.chaos.fault import Fault, Since
 from tests.chaos.world import World
+from tests.waiting import until
 
 _SECONDS: Final = (3.0, 5.0)
 _REFUSED_S: Final = 30.0
 _TRIES: Final = 50
-_MEMBER: Final = "cluster member"
 
 
 def disk_faults() -> list[Fault]:
@@ -46,6 +45,8 @@ def _full(which: str) -> Callable[[World, Random], AbstractContextManager[None]]
             disk.fill(server.files.directory)
         if which == "all":
             _refused(world)
+        for server in servers:
+            _await_end(server)
         yield
         for server in servers:
             disk.free(server.files.directory)
@@ -62,7 +63,7 @@ def _chosen(world: World, random: Random, which: str) -> list[ClusterServer]:
 
 
 def _refused(world: World) -> None:
-    """Writes are refused, as what they are; a few may find room in the last block of a file."""
+    """Writes are refused, as what they are."""
     answers = (world.probe.written(number, _REFUSED_S) for number in range(_TRIES))
     refused = next((each for each in answers if not each.is_success), None)
     assert refused is not None, f"{_TRIES} writes were acknowledged with all disks full"
@@ -71,26 +72,21 @@ def _refused(world: World) -> None:
     assert refused.headers.get("content-type") == MEDIA_TYPE, told
 
 
-def _is_member(server: ClusterServer) -> bool:
-    try:
-        return server.status().state == _MEMBER
-    except ServerError:
-        return False
+def _await_end(server: ClusterServer) -> None:
+    assert server.process is not None
+    until(server.process.poll, lambda code: code is not None, f"{server.name} ends")
+    server.stop()
 
 
 def _start_anew(world: World, servers: list[ClusterServer]) -> None:
-    """Those that failed all at once, for the others need them; then each other by itself."""
-    failed = [server for server in servers if not _is_member(server)]
-    for together in (failed, *([server] for server in servers if server not in failed)):
-        for server in [each for each in together if not _is_started(each)]:
-            _replace(world, server)
-        for server in together:
-            server.wait_connected()
+    """All at once, for they may need each other."""
+    for server in [each for each in servers if not _is_started(each)]:
+        _replace(world, server)
+    for server in servers:
+        server.wait_connected()
 
 
 def _is_started(server: ClusterServer) -> bool:
-    """Whether it could be started again."""
-    server.kill()
     try:
         server.start()
     except ServerError:

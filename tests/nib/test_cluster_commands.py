@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -276,7 +277,7 @@ def test_trying_it_out_starts_what_dies() -> None:
 
 @pytest.mark.root
 def test_a_member_whose_disk_was_full_ends_to_be_started_anew() -> None:
-    """By itself it would stay out of its cluster, also when there is room again."""
+    """By itself it would stay out of its cluster, or spoil its file."""
     with short_directory() as directory, small_disks([directory / "1"]):
         served = Served(directory, free_ports("db1", "raft1"), {})
         here = served.files(1).directory
@@ -290,6 +291,8 @@ def test_a_member_whose_disk_was_full_ends_to_be_started_anew() -> None:
                 refused = [nib.write(methodcaller("put", each)) for each in more]
                 ended = served.children[1].process
                 until(ended.poll, lambda code: code is not None, "the server ends")
+                refusal = one_line(served.db(1, "serve"))
+                assert re.search(r"has \d KiB left.*; make room there: 8 MiB at least", refusal)
                 free(here)
                 served.serve(1)
                 for each in refused:
@@ -300,4 +303,5 @@ def test_a_member_whose_disk_was_full_ends_to_be_started_anew() -> None:
                     assert mirror.need(Service, "web").port == 82
         finally:
             processes.stop(list(served.children.values()))
-        assert "whether its disk is full" in (directory / "1.log").read_text()
+        told = (directory / "1.log").read_text()
+        assert "to be started anew" in told, told
