@@ -32,7 +32,7 @@ _BACK_MS: Final = 5_000  # by which a page may be older than the last, and is le
 _HOLD_MS: Final = 10_000  # between pages, over which a level is taken to be as at their end
 _FORGET_MS: Final = 86_400_000
 _GONE_MS: Final = 600_000
-_MOST_GONE: Final = 1000  # services, 41 KB each, and as many policies, 15 KB each
+MOST_GONE: Final = 1000  # services, 41 KB each, and as many policies, 15 KB each
 _SOURCES: Final = 8
 
 
@@ -251,4 +251,4 @@ class Loads:
 def _gone(roll: Roll, at_ms: int) -> tuple[str, ...]:
     """Names to forget, each once."""
     old = roll.unseen_since(at_ms - _FORGET_MS)
-    return tuple(dict.fromkeys(old + roll.longest_unseen(at_ms - _GONE_MS, _MOST_GONE)))
+    return tuple(dict.fromkeys(old + roll.longest_unseen(at_ms - _GONE_MS, MOST_GONE)))

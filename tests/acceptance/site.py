@@ -165,10 +165,12 @@ class Site:
         argv = [sys.executable, str(_PROGRAMS / "udp_echo.py")]
         argv += [self.container(name).address, str(port), name]
         with self.net.popen(name, argv, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n", f"the UDP server of {name} fails"
-            yield
-            process.kill()
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == b"ready\n", f"the UDP server of {name} fails"
+                yield
+            finally:
+                process.kill()
 
     def ask_udp(self, count: int, port: int, to: str = VIP) -> Counter[str]:
         """Who answered to two datagrams from each of this many source ports."""

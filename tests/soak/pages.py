@@ -46,12 +46,6 @@ def series_count(page: str) -> int:
     return sum(1 for line in page.splitlines() if line and not line.startswith("#"))
 
 
-def value_of(page: str, series: str) -> float:
-    """Of the series as it is written there, with its labels; 0.0 where it is not."""
-    found = (line.rpartition(" ") for line in page.splitlines() if line.startswith(series))
-    return next((float(value) for name, _, value in found if name == series), 0.0)
-
-
 def labels_of(series: str) -> dict[str, str]:
     """As in `name{service="web"}`."""
     return dict(_LABEL.findall(series.partition("{")[2]))

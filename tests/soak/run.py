@@ -14,7 +14,6 @@ import httpx
 
 from tests.soak.churn import Churn
 from tests.soak.clients import Clients
-from tests.soak.history import history_mib
 from tests.soak.pages import Made, Monotony, series_count
 from tests.soak.samples import Sample
 from tests.soak.site import Soaked, soaked
@@ -118,7 +117,6 @@ class _Run:
         return replace(
             self._site.look(),
             series={name: series_count(page) for name, page in pages.items()},
-            history_mib=history_mib(pages["predictor"]),
         )
 
     def _at_rest(self, wanted: dict[str, float], http: httpx.Client | None = None) -> Sample:

@@ -39,14 +39,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """at_s: monotonic. series: on each process's page of metrics. history_mib: samples of loads
-    that the predictor keeps by name."""
+    """at_s: monotonic. series: on each process's page of metrics."""
 
     at_s: float
     processes: dict[str, Usage]
     counts: dict[str, float]
     series: dict[str, int] = field(default_factory=dict)
-    history_mib: float = 0.0
 
 
 def usage(pid: int) -> Usage | None:

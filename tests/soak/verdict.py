@@ -93,16 +93,10 @@ def _of_processes(samples: Sequence[Sample]) -> list[Trend]:
         for name in names:
             there = [sample for sample in samples if name in sample.processes]
             times = [sample.at_s for sample in there]
-            values = [_size(sample, name, what) for sample in there]
+            values = [float(getattr(sample.processes[name], what)) for sample in there]
             told = trend(f"{title} of {name}", unit, times, values, bound)
             found += [told] if told else []
     return found
-
-
-def _size(sample: Sample, process: str, what: str) -> float:
-    """Memory of the predictor is without its history of loads (`tests.soak.history`)."""
-    size = float(getattr(sample.processes[process], what))
-    return size - sample.history_mib if (process, what) == ("predictor", "own_mib") else size
 
 
 def _of_pages(samples: Sequence[Sample]) -> list[Trend]:

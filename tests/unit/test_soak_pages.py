@@ -6,8 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.soak.history import history_mib
-from tests.soak.pages import Made, Monotony, counters, labels_of, series_count, value_of
+from tests.soak.pages import Made, Monotony, counters, labels_of, series_count
 
 PAGE: Final = """# HELP p_total Packets.
 # TYPE p_total counter
@@ -115,17 +114,3 @@ def test_many_falls_are_counted_and_some_are_told() -> None:
     seen = read(Made(), *falling)
     assert seen.fallen == 49
     assert len(seen.falls) < 49
-
-
-def test_a_value_is_found_by_its_whole_name() -> None:
-    text = 'n{kind="a"} 5.0\nn{kind="ab"} 7.0\nnn 1\nn 3\n'
-    assert value_of(text, 'n{kind="a"}') == 5
-    assert value_of(text, "n") == 3
-    assert value_of(text, "absent") == 0
-
-
-def test_history_grows_with_the_names_that_are_kept() -> None:
-    text = 'prewire_predictor_series{{kind="service"}} {}\n'
-    one, ten = history_mib(text.format(1)), history_mib(text.format(10))
-    assert 0.02 < one < 0.1
-    assert ten == pytest.approx(10 * one)

@@ -119,17 +119,3 @@ def test_what_a_process_keeps_at_rest_is_found(usage: Usage, told: str) -> None:
 def test_a_process_that_ended_is_found() -> None:
     after = replace(sample(1), processes={"node": HEALTHY})
     assert leaks(sample(0), after) == ["ended: api"]
-
-
-@pytest.mark.parametrize(("history", "is_well"), [(20.0, True), (10.0, False)])
-def test_of_the_predictors_growth_its_history_is_taken_off(history: float, is_well: bool) -> None:
-    grown = [
-        replace(
-            each,
-            processes={"predictor": replace(HEALTHY, own_mib=100 + each.at_s / 180)},
-            history_mib=history * each.at_s / 3600,
-        )
-        for each in hour()
-    ]
-    rest = replace(sample(0), processes={})
-    assert (judge(grown, monotony(), rest, rest, {}).violations == []) is is_well
