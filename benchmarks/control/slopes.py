@@ -139,7 +139,7 @@ def _differences(before: Mapping[str, float], after: Mapping[str, float]) -> dic
 
 
 def _change(world: World, changes: int) -> None:
-    """Of the first service, one container gets another weight."""
+    """One container of the first service gets another weight, by which slots move in any world."""
     for turn in range(changes):
-        body = world.container(0, weight=2 + turn)
+        body = world.container(0, weight=2 + turn % 2)
         world.whole.api.call("PUT", f"{_FIRST}/c0{_WAIT}", body)

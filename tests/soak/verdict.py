@@ -13,6 +13,8 @@ from tests.soak.trends import Bound, Trend, trend
 # The memory of a Python process moves by whole arenas (1 MiB) and by what a burst of requests needs
 # at a time; 3 MiB an hour is 72 MiB a day, which an operator would see in a week.
 MEMORY: Final = Bound(an_hour=3.0, part_an_hour=0.02, in_all=2.0)  # MiB
+# ovs-vswitchd's moves by what each of its threads keeps: up and down by 10 MiB at a time.
+MEMORY_OF_THREADS: Final = Bound(an_hour=3.0, part_an_hour=0.02, in_all=10.0)
 DESCRIPTORS: Final = Bound(an_hour=4.0, in_all=4.0)
 THREADS: Final = Bound(an_hour=2.0, in_all=3.0)
 SERIES: Final = Bound(an_hour=30.0, part_an_hour=0.1, in_all=60.0)
@@ -27,6 +29,7 @@ _OF_PROCESSES: Final = {
     "fds": ("descriptors", "fd", DESCRIPTORS),
     "threads": ("threads", "thr", THREADS),
 }
+_COARSE: Final = {("ovs-vswitchd", "own_mib"): MEMORY_OF_THREADS}
 # What must be as before when all that was made is deleted: counts of the machine and of switches.
 RESTORED: Final = ("namespaces", "interfaces", "flows", "groups", "meters", "state_files")
 
@@ -94,7 +97,8 @@ def _of_processes(samples: Sequence[Sample]) -> list[Trend]:
             there = [sample for sample in samples if name in sample.processes]
             times = [sample.at_s for sample in there]
             values = [float(getattr(sample.processes[name], what)) for sample in there]
-            told = trend(f"{title} of {name}", unit, times, values, bound)
+            allowed = _COARSE.get((name, what), bound)
+            told = trend(f"{title} of {name}", unit, times, values, allowed)
             found += [told] if told else []
     return found
 
