@@ -30,7 +30,7 @@ from ryu_apps import framework, neighbour_packets
 from ryu_apps.context import ControllerContext
 from ryu_apps.discovery_measures import StationMeasures
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
-from ryu_apps.hosts import concerned, lawful, learned, obstacle
+from ryu_apps.hosts import Newcomers, concerned, lawful, learned, obstacle
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.message_ids import LEARNING, message_ids
 from ryu_apps.neighbour_packets import Spoken
@@ -44,6 +44,8 @@ from ryu_apps.status import StatusWriter
 LOG = logging.getLogger(__name__)
 
 _ASK_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 0.05  # what a switch said before another did may be heard after it
+_NEW_SECONDS: Final = 2.0  # by when a station's flows are in the switches
 _COMPLAINT_SECONDS: Final = 60.0
 _OF_STATIONS: Final = (tables.LEARN, tables.ARP, tables.FORWARD)
 
@@ -56,6 +58,11 @@ class _Came:
     number: int
     table: int
     frame: bytes
+
+    @property
+    def awaits_delivery(self) -> bool:
+        """Whether it is on its way to a station, and was not there yet."""
+        return self.table == tables.FORWARD.number and self.number != CONTROLLER
 
 
 class Learning(framework.App):  # type: ignore[misc]
@@ -77,6 +84,7 @@ class Learning(framework.App):  # type: ignore[misc]
         self._outgoing: list[tuple[str, list[int]]] = []
         self._edges: dict[str, tuple[int, ...]] | None = None
         self._asked = Spacing(_ASK_SECONDS)
+        self._newcomers = Newcomers(_NEW_SECONDS)
         self._complaints = Spacing(_COMPLAINT_SECONDS)
         self._xids = message_ids(LEARNING)
 
@@ -127,10 +135,15 @@ class Learning(framework.App):  # type: ignore[misc]
 
     def _packet(self, message: Any) -> None:
         dpid, number = framework.dpid_of(message.datapath), message.match["in_port"]
-        came = _Came(dpid, number, message.table_id, message.data)
+        self._deal(_Came(dpid, number, message.table_id, message.data))
+
+    def _deal(self, came: _Came, *, again: bool = False) -> None:
         self._outgoing.clear()
         with self._nib.view() as view:
             result = self._dealt_with(came, view)
+        if result == "unknown" and came.awaits_delivery and not again:
+            self._mailbox.after(_AGAIN_SECONDS, lambda: self._deal(came, again=True))
+            return
         self._became(result)
         for outgoing in self._outgoing:  # sending may block, and so must not hold the view
             self._send(came.frame, *outgoing)
@@ -138,7 +151,7 @@ class Learning(framework.App):  # type: ignore[misc]
     def _dealt_with(self, came: _Came, view: Lookups) -> str:
         """Do what a packet asks for; returns the word that counts it."""
         if came.table == tables.FORWARD.number:
-            return self._delivered(came, view)
+            return self._delivered(came, view) if came.awaits_delivery else "unknown"
         spoken = neighbour_packets.read(came.frame)
         port = view.port_numbered(came.dpid, came.number)
         if spoken is None or port is None:
@@ -157,6 +170,7 @@ class Learning(framework.App):  # type: ignore[misc]
             return "known"
         if view.get(Host, spoken.mac) is None:
             LOG.info("host %s at port %s of switch %s", spoken.mac, port.name, port.switch)
+        self._newcomers.note(spoken.mac, port, time.monotonic())
         self._status.note(("host", spoken.mac, spoken.address), _learn(spoken, port))
         return "learned"
 
@@ -173,15 +187,18 @@ class Learning(framework.App):  # type: ignore[misc]
         return "asked"
 
     def _delivered(self, came: _Came, view: Lookups) -> str:
-        """Have the destination's switch deliver a packet, whose way there is not ready yet."""
+        """Have the destination's switch deliver a packet, whose way there is not ready yet: by its
+        flows, or at once to a station that was only just heard."""
         target = came.frame[:6]
-        if came.number == CONTROLLER or not neighbour_packets.is_station(target):
-            return "unknown"  # it has been there, and nothing takes it
-        port = located(neighbour_packets.mac_text(target), view)
+        if not neighbour_packets.is_station(target):
+            return "unknown"
+        mac = neighbour_packets.mac_text(target)
+        newcomer = self._newcomers.port_of(mac, time.monotonic())
+        port = newcomer or located(mac, view)
         is_back = port is not None and (port.switch, port.number) == (came.dpid, came.number)
         if port is None or is_back or port.switch not in self._datapaths:
             return "unknown"
-        self._outgoing.append((port.switch, [TABLE]))
+        self._outgoing.append((port.switch, [newcomer.number if newcomer else TABLE]))
         return "delivered"
 
     def _edge_ports(self, view: Lookups) -> dict[str, tuple[int, ...]]:

@@ -289,6 +289,7 @@ def _result_of(process: subprocess.Popen[bytes]) -> Any:
     return json.loads(out)
 
 
-def reachable(net: Any, host: str, address: str) -> bool:
-    """Whether one ping is answered within a second."""
-    return bool(net.run(host, ["ping", "-c", "1", "-W", "1", address], 10).returncode == 0)
+def reachable(net: Any, host: str, address: str, within_s: int = 1) -> bool:
+    """Whether one ping is answered in time."""
+    wait = ("-W", str(within_s))
+    return bool(net.run(host, ["ping", "-c", "1", *wait, address], 10).returncode == 0)

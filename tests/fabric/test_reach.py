@@ -35,12 +35,13 @@ def test_ipv6_and_udp_go_the_same_way(site: FabricSite) -> None:
 
 
 def test_all_hosts_find_each_other_with_nobody_registered(site: FabricSite) -> None:
-    """Clients are heard when they first speak; an address nobody knows is asked for at the edge."""
+    """Clients are heard when they first speak; an address nobody knows is asked for at the edge,
+    once a second, and the first packet to who was only just heard is not lost."""
     hosts = [host for host in site.net.spec.hosts if host.role != "gateway"]
     for source in ("cli4", "c5"):
         for host in hosts:
             if host.name != source:
-                assert reachable(site.net, source, host.address), f"{source} to {host.name}"
+                assert reachable(site.net, source, host.address, 3), f"{source} to {host.name}"
     known = {tuple(host["addresses"]): host for host in site.hosts() if host["source"] == "learned"}
     places = {host["switch"] for host in known.values()}
     assert site.dpid_of(site.leaf_of("cli4")) in places
