@@ -25,30 +25,6 @@ from ryu_apps.routing import is_fabric_port
 
 # One port must not fill the database.
 MAX_HOSTS_AT_PORT: Final = 256
-_MOST_NEW: Final = 4096
-
-
-class Newcomers:
-    """Where stations were heard in the last seconds: their rows and flows are under way.
-
-    Remembers the last _MOST_NEW. Times are in seconds, of any clock.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._heard: dict[str, tuple[float, Port]] = {}  # by MAC, the oldest first
-
-    def note(self, mac: str, port: Port, now: float) -> None:
-        """One spoke at a port."""
-        self._heard.pop(mac, None)
-        self._heard[mac] = now, port
-        if len(self._heard) > _MOST_NEW:
-            del self._heard[next(iter(self._heard))]
-
-    def port_of(self, mac: str, now: float) -> Port | None:
-        """Where it was heard last; None: not of late."""
-        then, port = self._heard.get(mac, (-self._seconds, None))
-        return port if now - then < self._seconds else None
 
 
 def obstacle(mac: str, address: str, port: Port, view: Lookups) -> str:

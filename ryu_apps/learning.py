@@ -30,10 +30,11 @@ from ryu_apps import framework, neighbour_packets
 from ryu_apps.context import ControllerContext
 from ryu_apps.discovery_measures import StationMeasures
 from ryu_apps.framework import DEAD, MAIN, ofp_event, on
-from ryu_apps.hosts import Newcomers, concerned, lawful, learned, obstacle
+from ryu_apps.hosts import concerned, lawful, learned, obstacle
 from ryu_apps.mailbox import Mailbox
 from ryu_apps.message_ids import LEARNING, message_ids
 from ryu_apps.neighbour_packets import Spoken
+from ryu_apps.newcomers import Newcomers
 from ryu_apps.packet_ins import PacketIns
 from ryu_apps.punt_wire import CONTROLLER, TABLE, packet_out
 from ryu_apps.routing import is_fabric_port

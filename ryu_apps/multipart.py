@@ -58,9 +58,7 @@ class Asked:
     busy_s: float = 0.0  # from each question until its answer was dealt with
     ended: bool = False
     asked_at: float = field(init=False)
-    is_long: bool = field(
-        init=False
-    )  # there are so many flows that the switch is to rest meanwhile
+    is_long: bool = field(init=False)  # so many slices that the switch rests between them
 
     def __post_init__(self) -> None:
         self.asked_at = self.since

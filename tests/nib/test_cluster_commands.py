@@ -276,6 +276,22 @@ def test_trying_it_out_starts_what_dies() -> None:
 
 
 @pytest.mark.root
+def test_a_member_ends_while_it_has_not_failed_yet_when_its_disk_is_full() -> None:
+    """Nobody writes: it would not notice."""
+    with short_directory() as directory, small_disks([directory / "1"]):
+        served = Served(directory, free_ports("db1", "raft1"), {})
+        done(served.db(1, "cluster", "create", served.address(1)))
+        try:
+            served.serve(1)
+            fill(served.files(1).directory)
+            until(served.children[1].process.poll, lambda code: code is not None, "it ends")
+        finally:
+            processes.stop(list(served.children.values()))
+        told = (directory / "1.log").read_text()
+        assert "KiB left" in told, told
+
+
+@pytest.mark.root
 def test_a_member_whose_disk_was_full_ends_to_be_started_anew() -> None:
     """By itself it would stay out of its cluster, or spoil its file."""
     with short_directory() as directory, small_disks([directory / "1"]):

@@ -11,7 +11,7 @@ from nib.intent import Container, Service
 from nib.mirror import Mirror, RowChange
 from nib.records import Record
 from nib.topology import MAX_HOST_ADDRESSES, Host, Link, Port
-from ryu_apps.hosts import MAX_HOSTS_AT_PORT, Newcomers, concerned, lawful, learned, obstacle
+from ryu_apps.hosts import MAX_HOSTS_AT_PORT, concerned, lawful, learned, obstacle
 
 HERE, THERE = (f"{number:016x}" for number in (1, 2))
 PORT = Port(HERE, "p1", 1, "02:00:00:00:ff:01", up=True)
@@ -159,21 +159,3 @@ def test_a_host_goes_with_its_port() -> None:
     view.apply(gone)
     assert list(concerned(gone, view)) == [HOST]
     assert lawful(HOST, view) is None
-
-
-def test_a_station_that_was_just_heard_is_where_it_was_heard_last_for_a_while() -> None:
-    newcomers = Newcomers(2.0)
-    newcomers.note(MAC, PORT, 10.0)
-    newcomers.note(MAC, AWAY, 11.0)
-    assert newcomers.port_of(MAC, 12.9) == AWAY
-    assert newcomers.port_of(MAC, 13.0) is None
-    assert newcomers.port_of(OTHER, 11.0) is None
-
-
-def test_of_very_many_newcomers_the_last_ones_are_remembered() -> None:
-    newcomers = Newcomers(2.0)
-    macs = [f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}" for number in range(5000)]
-    for mac in macs:
-        newcomers.note(mac, PORT, 10.0)
-    assert newcomers.port_of(macs[0], 10.0) is None
-    assert newcomers.port_of(macs[-1], 10.0) == PORT

@@ -119,3 +119,16 @@ def test_what_a_process_keeps_at_rest_is_found(usage: Usage, told: str) -> None:
 def test_a_process_that_ended_is_found() -> None:
     after = replace(sample(1), processes={"node": HEALTHY})
     assert leaks(sample(0), after) == ["ended: api"]
+
+
+@pytest.mark.parametrize(("mib_an_hour", "is_well"), [(10.0, True), (30.0, False)])
+def test_the_switchs_memory_is_coarse_but_does_not_grow_for_ever(
+    mib_an_hour: float, is_well: bool
+) -> None:
+    switch = [replace(HEALTHY, own_mib=70 + mib_an_hour * each.at_s / 3600) for each in hour()]
+    grown = [
+        replace(each, processes={"ovs-vswitchd": used})
+        for each, used in zip(hour(), switch, strict=True)
+    ]
+    rest = replace(sample(0), processes={})
+    assert (judge(grown, monotony(), rest, rest, {}).violations == []) is is_well
