@@ -4,9 +4,12 @@ Owns: the write queue, the one transaction under way, and what every outcome mea
 Must not know: threads, sockets, watchers. Time is an argument. All of it runs in the nib thread,
 except `submit`.
 
-A group is one transaction. Refused by the server, its changes run one by one, so that a bad change
-fails alone. Overtaken by another process (a verified column changed), the group runs again on the
-refreshed replica. An outcome is told only once it cannot change any more.
+A group is one transaction. After one of several changes the next waits a little, so that a crowd of
+writers shares transactions; whoever writes alone never waits (decision 36).
+
+Refused by the server, a group's changes run one by one, so that a bad change fails alone. Overtaken
+by another process (a verified column changed), the group runs again on the refreshed replica. An
+outcome is told only once it cannot change any more.
 
 Where the connection is lost before the answer, the group is *in doubt*. On the next connection it
 is looked for: if the database is as the transaction made it, it had arrived. Otherwise the group
@@ -20,6 +23,7 @@ import logging
 from collections import deque
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Final
 
 import ovs.db.idl
 
@@ -35,6 +39,9 @@ LOG = logging.getLogger(__name__)
 MAX_GROUP = 256
 MAX_DOUBTS = 8  # transactions of one group that are looked for, the last ones
 MAX_REFUSALS = 3  # how often a refusal is doubted because the replica changed meanwhile
+
+CROWD: Final = 4  # changes in one group: more will come, and may share the next
+GATHER_S: Final = 0.02  # from the start of such a group to that of the next
 
 UNKNOWN = "; the change may or may not have been made"
 
@@ -69,6 +76,7 @@ class Writer:
         self._flight: Flight | None = None
         self._doubt: _Doubt | None = None
         self._overtaken_at: int | None = None
+        self._gathers_until: float | None = None
 
     def submit(self, job: Job) -> None:
         """Queue a change; callable from any thread."""
@@ -78,6 +86,8 @@ class Writer:
         """Do all that can be done now: end the flight, expire, take off again."""
         if self._flight is not None:
             self._end_flight(self._flight, now)
+        if self._gathers_until is not None and self._gathers_until <= now:
+            self._gathers_until = None
         self._expire(now)
         while self._may_start():
             self._start(now)
@@ -89,6 +99,8 @@ class Writer:
             deadlines.append(self._flight.deadline)
         if self._doubt is not None:
             deadlines += [job.deadline for job in self._doubt.jobs]
+        if self._gathers_until is not None:
+            deadlines.append(self._gathers_until)
         return min(deadlines, default=None)
 
     def dismiss(self, error: Exception) -> None:
@@ -104,7 +116,8 @@ class Writer:
                 queue.popleft().fail(error)
 
     def _may_start(self) -> bool:
-        if self._flight is not None or not (self._doubt or self._singles or self._queue):
+        is_next = bool(self._queue) and self._gathers_until is None
+        if self._flight is not None or not (self._doubt or self._singles or is_next):
             return False
         if self._overtaken_at == self._replica.change_seqno:
             return False
@@ -144,6 +157,8 @@ class Writer:
             return
         txn.commit()
         self.transactions += 1
+        if len(jobs) >= CROWD:
+            self._gathers_until = now + GATHER_S
         self._overtaken_at = None
         self._flight = Flight(
             txn=txn,

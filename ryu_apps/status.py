@@ -1,9 +1,9 @@
 """Writes what the controller decided and learned into the database, one transaction at a time.
 
-Notes wait under a key, the newest wins; all that wait go in one transaction, and what could not be
-written is tried again. So a hundred acknowledgements in a row cost a few transactions, and an
-unreachable database loses nothing but time. Where another controller leads, notes are dropped: it
-writes its own.
+Notes wait under a key, the newest wins; all that wait when the work at hand is done go in one
+transaction, and what could not be written is tried again. So a hundred acknowledgements in a row
+cost a few transactions, and an unreachable database loses nothing but time. Where another
+controller leads, notes are dropped: it writes its own.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class StatusWriter:
 
     def note(self, key: NoteKey, change: Change) -> None:
         """Have `change` committed soon, in place of an older one with this key."""
+        if not self._waiting and not self._busy:
+            self._mailbox.post(self._send)
         self._waiting[key] = change
-        self._send()
 
     def forget(self, key: NoteKey) -> None:
         """Do not write what waits under this key: something newer is written otherwise."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from nib import writer
 from nib.access import ROLES, Token
 from nib.database import Nib
 from nib.draft import Draft
@@ -353,6 +355,29 @@ def test_writes_from_many_threads_take_fewer_transactions(nib: Nib) -> None:
     with nib.view() as mirror:
         assert mirror.count(Service) == 160
     assert nib.transactions - sent < 160
+
+
+def test_a_crowd_waits_a_little_to_share_the_next_transaction(
+    nib: Nib, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "GATHER_S", 2.0)
+    release, _ = hold(nib)
+    crowd = [nib.write(put(service(number))) for number in range(writer.CROWD)]
+    release.set()
+    for each in crowd:
+        each.result(WAIT_S)
+    sent = nib.transactions
+    first = nib.write(put(service(10)))
+    time.sleep(0.1)
+    second = nib.write(put(service(11)))
+    assert first.result(WAIT_S).generation == second.result(WAIT_S).generation
+    assert nib.transactions == sent + 1
+
+
+def test_who_writes_alone_never_waits(nib: Nib, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "GATHER_S", 2 * WAIT_S)
+    for number in range(3):
+        nib.write(put(service(number))).result(WAIT_S)
 
 
 def test_a_change_that_raises_fails_alone(nib: Nib) -> None:
