@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.results.report import number
+from benchmarks.results.report import against, number
 
 Found = Mapping[str, Any]
 """What `python -m benchmarks --to` writes as results.json."""
@@ -89,7 +89,7 @@ def _targets(parts: Iterable[Found]) -> Iterator[str]:
         [
             part["part"],
             each["what"],
-            number(each["value"]),
+            against(each["value"], each["bound"]),
             f"{'at least' if each['at_least'] else 'at most'} {number(each['bound'])}",
             "holds" if each["holds"] else "**missed**",
         ]

@@ -83,7 +83,8 @@ class Outcome:
             relation = "at least" if each.at_least else "at most"
             verdict = "holds" if each.holds else "MISSED"
             lines.append(
-                f"  {verdict:7} {each.what}: {number(each.value)} ({relation} {number(each.bound)})"
+                f"  {verdict:7} {each.what}: {against(each.value, each.bound)}"
+                f" ({relation} {number(each.bound)})"
             )
         return "\n".join(lines)
 
@@ -127,3 +128,13 @@ def number(value: float) -> str:
     if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def against(value: float, bound: float) -> str:
+    """As `number`, with more digits where three would not tell it from its bound."""
+    shown = number(value)
+    for digits in range(4, 10):
+        if value == bound or shown != number(bound):
+            break
+        shown = f"{value:.{digits}g}"
+    return shown
