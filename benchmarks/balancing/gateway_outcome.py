@@ -30,6 +30,7 @@ def outcome(part: str, loads: Loads, rate: float, seconds: int, notes: Sequence[
     samples = {
         f"{name}, {kind}": [each.load.requests_s for each in found]
         for (name, kind), found in loads.items()
+        if kind != PACED  # is as offered
     }
     samples |= {
         f"{name}, {kind}, p99 ms": [each.load.p99_ms for each in found]

@@ -8,11 +8,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final
 
 _LOG_FROM: Final = 20.0  # least and greatest this many times apart: a logarithmic axis
 _OTHER_UNIT: Final = ", p99 ms"
 _INCH_A_ROW: Final = 0.38
+_TITLE_WIDTH: Final = 110  # characters
 
 
 def draw(outcome: Mapping[str, Any], file: Path) -> bool:
@@ -32,11 +34,11 @@ def draw(outcome: Mapping[str, Any], file: Path) -> bool:
         squeeze=False,
         figsize=(9, 1 + _INCH_A_ROW * sum(heights)),
         height_ratios=heights,
+        layout="constrained",
     )
     for each, rows in zip(axes[:, 0], panels, strict=True):
         _rows(each, rows)
-    figure.suptitle(f"{outcome['part']}: {outcome['title']}", fontsize=9, wrap=True)
-    figure.tight_layout()
+    figure.suptitle(fill(f"{outcome['part']}: {outcome['title']}", _TITLE_WIDTH), fontsize=9)
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
     return True
